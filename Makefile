@@ -14,8 +14,8 @@ $(SET_UP): requirements/dev.txt pyproject.toml scripts/hatch_build.py
 	$(PYTHON) scripts/set_up.py $(VENV)
 	@touch $@
 
-environments: $(SET_UP) ## the frameworks' locked environments (torch, tf), cached outside the repository
-	$(RUN)edgecheck doctor --make torch,tf
+environments: $(SET_UP) ## the frameworks' locked environments (torch, tf, tflite-runtime), cached outside the repository
+	$(RUN)edgecheck doctor --make torch,tf,tflite-runtime
 
 oracles: $(SET_UP) ## the locked environments of the compilers that decide op support, for test-all
 	$(RUN)edgecheck doctor --make vela,tflm,tf-gpu-analyzer

@@ -33,6 +33,7 @@ class Job:
     calibration: str | None = None
     timeout: float = 900.0  # seconds, for each child process
     tolerance: Tolerance | None = None  # None: by precision
+    tflite_runtime: bool = False  # run TFLite files in tflite-runtime instead of LiteRT
     command: str = ""  # for the manifest
 
 

@@ -21,8 +21,8 @@ from edgecheck.errors import EdgecheckError
 
 NAMES = ("torch", "tf")
 
-#: The oracles that decide op support: made on demand, for `make test-all` and for measuring tables.
-ORACLES = ("vela", "tflm", "tf-gpu-analyzer")
+#: Made on demand: an older runtime, and the oracles that decide op support.
+ORACLES = ("tflite-runtime", "vela", "tflm", "tf-gpu-analyzer")
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
 FIRST = {"torch": "torch"}
@@ -34,6 +34,7 @@ UV = "uv==0.13.8"
 PROOF = {
     "torch": ("torch", "onnx", "onnxscript", "onnxruntime", "litert_torch", "ai_edge_litert", "coremltools"),
     "tf": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "coremltools"),
+    "tflite-runtime": ("tflite_runtime",),
     "vela": ("ethosu.vela",),
     "tflm": ("tflite_micro",),
     "tf-gpu-analyzer": ("tensorflow",),

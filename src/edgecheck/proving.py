@@ -26,7 +26,7 @@ RUNTIMES = {
 
 #: How a runtime is called in sentences.
 RUNTIME_NAMES = {
-    "onnxruntime": "ONNX Runtime", "litert": "LiteRT", "tflite_runtime": "TFLite",
+    "onnxruntime": "ONNX Runtime", "litert": "LiteRT", "tflite_runtime": "tflite-runtime",
     "coreml_macos": "Core ML", "coreml_reference": "reference evaluator",
 }  # fmt: skip
 
@@ -37,6 +37,11 @@ NOT_RUN = {
 }
 
 
+def runtime_of(job: Job, artefact: Artefact) -> str:
+    """The plugin that runs the artefact: its format's, or the older one that was asked for."""
+    return "tflite_runtime" if job.tflite_runtime and artefact.format == "tflite" else RUNTIMES[artefact.format]
+
+
 def tolerance(job: Job, precision: str) -> Tolerance:
     """The user's, else the precision's own."""
     return job.tolerance or TOLERANCES[precision]
@@ -44,7 +49,7 @@ def tolerance(job: Job, precision: str) -> Tolerance:
 
 def prove(job: Job, reference: Reference, artefact: Artefact, say: Say) -> Artefact:
     """The artefact with its verdict, distances and findings."""
-    runtime = RUNTIMES[artefact.format]
+    runtime = runtime_of(job, artefact)
     cases, outputs = _comparable(reference, artefact)
     say(f"{artefact.format} {artefact.precision}: proving on {len(cases)} inputs in {RUNTIME_NAMES[runtime]}")
     try:
@@ -75,7 +80,7 @@ def judge(
     if wrong and verdict.state == "proven":
         verdict = Verdict(state="not proven", reason=wrong[0])
     return replace(
-        artefact, verdict=verdict, measured=measured, tolerance=limit, ran_by=RUNTIME_NAMES[RUNTIMES[artefact.format]],
+        artefact, verdict=verdict, measured=measured, tolerance=limit, ran_by=RUNTIME_NAMES[runtime_of(job, artefact)],
         notes=(*artefact.notes, *wrong[1:]),
     )  # fmt: skip
 
@@ -144,7 +149,7 @@ def located(job: Job, reference: Reference, artefact: Artefact, say: Say) -> Fau
     exported = artefact.exported
     names = exported.input_names if exported else {}
     feeds = {names.get(name, name): value for name, value in failed.inputs.items()}
-    runtime = RUNTIMES[artefact.format]
+    runtime = runtime_of(job, artefact)
     source = importlib.import_module(f"edgecheck.sources.{job.source.framework}_model")
     request = _request(job, artefact.format)
     try:

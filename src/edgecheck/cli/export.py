@@ -80,6 +80,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="export nothing: hold this file against the source (fp32, or --precision)",
     )
+    parser.add_argument(
+        "--tflite-runtime",
+        action="store_true",
+        help="run TFLite files in tflite-runtime, as older boards do, not LiteRT",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     output.configure(parser, FORMATS)
 
@@ -127,7 +132,8 @@ def job(arguments: argparse.Namespace) -> Job:
         name=_name(arguments), inputs=options(arguments.input, arguments.dynamic),
         opset=arguments.opset, seed=arguments.seed,
         signature=arguments.signature, calibration=arguments.calibration, timeout=arguments.timeout,
-        tolerance=_tolerance(arguments), command=shlex.join(["edgecheck", *sys.argv[1:]]),
+        tolerance=_tolerance(arguments), tflite_runtime=arguments.tflite_runtime,
+        command=shlex.join(["edgecheck", *sys.argv[1:]]),
     )  # fmt: skip
 
 

@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     import numpy
 
 FORMAT = "tflite"
-NEEDS = ("ai_edge_litert", "numpy")
+PACKAGE = "ai_edge_litert"
+NEEDS = (PACKAGE, "numpy")
 ENVIRONMENTS = ("torch", "tf")
 
 
-def _interpreter(path: Path, *, preserve: bool = False) -> Any:
-    from ai_edge_litert import interpreter
+def _interpreter(path: Path, package: str, *, preserve: bool = False) -> Any:
+    from importlib import import_module
 
+    interpreter = import_module(f"{package}.interpreter")
     return interpreter.Interpreter(
         model_path=str(path), num_threads=1, experimental_preserve_all_tensors=preserve,
         experimental_op_resolver_type=interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -38,9 +40,9 @@ def _names(interpreter: Any) -> tuple[dict[str, dict[str, Any]], dict[str, dict[
     return found_inputs, {name: outputs[index] for name, index in ordered if index in outputs}
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path, *, package: str = PACKAGE) -> dict[str, Any]:
     """Names, shapes and dtypes as the file declares them; a free dimension is one its shape signature leaves open."""
-    inputs, outputs = _names(_interpreter(path))
+    inputs, outputs = _names(_interpreter(path, package))
     return {
         "inputs": [_value(name, item) for name, item in inputs.items()],
         "outputs": [_value(name, item) for name, item in outputs.items()],
@@ -56,12 +58,12 @@ def _value(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run(
-    path: Path, cases: Sequence[Mapping[str, Any]], *, keep: Collection[str] | None = None
+    path: Path, cases: Sequence[Mapping[str, Any]], *, keep: Collection[str] | None = None, package: str = PACKAGE
 ) -> list[dict[str, numpy.ndarray]]:
     """The outputs for each case; inputs are resized to the case's shapes."""
     found = []
     for case in cases:
-        interpreter = _interpreter(path, preserve=bool(keep))
+        interpreter = _interpreter(path, package, preserve=bool(keep))
         inputs, outputs = _names(interpreter)
         for name, value in case.items():
             if name in inputs and tuple(inputs[name]["shape"]) != value.shape:
@@ -111,9 +113,9 @@ def _inner(interpreter: Any, keep: Collection[str]) -> dict[str, Any]:
     return found
 
 
-def operations(path: Path) -> list[dict[str, Any]]:
+def operations(path: Path, *, package: str = PACKAGE) -> list[dict[str, Any]]:
     """Every operator of the main graph in order: `{"name", "op", "inputs", "outputs"}`, tensors by name."""
-    interpreter = _interpreter(path)
+    interpreter = _interpreter(path, package)
     names = {item["index"]: item["name"] for item in interpreter.get_tensor_details()}
     return [
         {
