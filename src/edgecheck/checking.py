@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from edgecheck import residency, risks
 from edgecheck.check import check, findings
-from edgecheck.errors import EdgecheckError
+from edgecheck.errors import EdgecheckError, FormatError
 from edgecheck.findings import Finding
 from edgecheck.model.cost import cost, macs
 from edgecheck.model.formats import read
 from edgecheck.model.graph import Model
 from edgecheck.partition import partition
 from edgecheck.results import CheckedModel, CheckedTarget
-from edgecheck.selection import Selection
+from edgecheck.selection import ModelFile, Selection, bundled
 
 
-def check_file(path: Path, wanted: Sequence[Selection], settings: dict[str, str]) -> CheckedModel:
+class NoTargetError(EdgecheckError):
+    """No target asked for takes the format of a file."""
+
+
+def check_files(
+    files: Sequence[ModelFile], wanted: Sequence[Selection], settings: Mapping[str, str]
+) -> tuple[list[CheckedModel], list[Finding]]:
+    """Every file checked, and a finding for each that was found in a folder and could not be.
+
+    A file that was named must be readable and meet a target: raises `EdgecheckError` (2) as `check_file` does. Raises
+    it too where no file at all was checked because no target asked for takes any.
+    """
+    checked: list[CheckedModel] = []
+    unchecked: list[Finding] = []
+    for one in files:
+        try:
+            checked.append(check_file(one.path, wanted, settings))
+        except (FormatError, NoTargetError) as error:
+            if not one.found:
+                raise
+            unchecked.append(_unchecked(one.path, error))
+    if not checked and all(finding.rule == "EC103" for finding in unchecked):
+        names = ", ".join(sorted({one.point.table.id for one in wanted}))
+        raise EdgecheckError(
+            f"none of the {len(unchecked)} files found is for {names}", help=unchecked[0].help if unchecked else None
+        )
+    return checked, unchecked
+
+
+def _unchecked(path: Path, error: EdgecheckError) -> Finding:
+    """A file found in a folder: one for other targets is a note; one that cannot be read leaves its verdict open."""
+    rule = "EC103" if isinstance(error, NoTargetError) else "EC905"
+    message = str(error) if rule == "EC103" else f"not checked: {error}"
+    return Finding(rule=rule, severity="note", message=message, model=str(path), help=error.help)
+
+
+def check_file(path: Path, wanted: Sequence[Selection], settings: Mapping[str, str]) -> CheckedModel:
     """Read `path` and check it on the targets that take its format (all bundled ones when `wanted` is empty).
 
     Raises `EdgecheckError` (2) when the file cannot be read or no target asked for takes its format.
     """
-    from edgecheck.selection import bundled
-
     model = read(path)
     chosen = (
         [one for one in wanted if one.point.table.format == model.format] if wanted else bundled(model.format, settings)
@@ -32,7 +67,7 @@ def check_file(path: Path, wanted: Sequence[Selection], settings: dict[str, str]
         names = ", ".join(sorted({one.point.table.id for one in wanted}))
         fitting = ", ".join(one.point.table.id for one in bundled(model.format, {}))
         kind = f"{'an' if model.format[0] in 'aeio' else 'a'} {model.format} file"
-        raise EdgecheckError(
+        raise NoTargetError(
             f"{path} is {kind}, and {names} takes another format",
             help=f"targets for {model.format}: {fitting}",
         )
@@ -56,11 +91,15 @@ def check_model(model: Model, chosen: Sequence[Selection]) -> CheckedModel:
     for one in chosen:
         verdicts = tuple(check(model, one.point))
         made = partition(model, verdicts, partial(macs, dynamic=1), whole=one.point.table.partition == "whole")
-        found = tuple(findings(model, one.point, verdicts, device=", ".join(one.devices) or None))
+        device = ", ".join(one.devices) or None
+        found = (
+            *findings(model, one.point, verdicts, device=device),
+            *residency.findings(model, one.point, verdicts, made, device=device),
+        )
         targets.append(
             CheckedTarget(point=one.point, devices=one.devices, verdicts=verdicts, partition=made, findings=found)
         )
-    return CheckedModel(model=model, cost=cost(model), targets=tuple(targets), findings=tuple(_file_findings(model)))
+    return CheckedModel(model=model, cost=cost(model), targets=tuple(targets), findings=(*_file_findings(model), *risks.find(model)))
 
 
 def _file_findings(model: Model) -> Iterator[Finding]:

@@ -106,7 +106,12 @@ def _crossing(model: Model, on: Mapping[tuple[int, int], bool]) -> int | None:
 
 
 def _share(model: Model, on: Mapping[tuple[int, int], bool], macs: Callable[[Node], int | None]) -> float | None:
-    """Nodes whose work is not known make the share unknown, unless every node is on one side."""
+    """Nodes whose work is not known make the share unknown, unless every node is on one side.
+
+    A model without nodes has no work to share out: unknown too.
+    """
+    if not on:
+        return None
     sides = set(on.values())
     if sides <= {True}:
         return 1.0

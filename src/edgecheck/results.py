@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,3 +84,8 @@ class CheckedModel:
     @property
     def all_findings(self) -> tuple[Finding, ...]:
         return self.findings + tuple(finding for target in self.targets for finding in target.findings)
+
+
+def all_findings(models: Sequence[CheckedModel], unchecked: Sequence[Finding]) -> list[Finding]:
+    """Of every model, then of the files that were not checked."""
+    return [*(finding for one in models for finding in one.all_findings), *unchecked]

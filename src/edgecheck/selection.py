@@ -17,6 +17,14 @@ MODEL_SUFFIXES = (".onnx", ".tflite", ".lite", ".mlpackage", ".mlmodel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """A file to check: named on the command line, or found in a folder that was."""
+
+    path: Path
+    found: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """A point of a target and the devices that asked for it."""
 
@@ -79,23 +87,32 @@ def _configuration(table: Any, path: Path) -> Configuration:
     )
 
 
-def models(arguments: Iterable[str]) -> list[Path]:
-    """The model files named, folders searched; raises (2) when there is none."""
-    found: list[Path] = []
+def models(arguments: Iterable[str]) -> list[ModelFile]:
+    """The model files named, folders searched; each once. Raises (2) when there is none."""
+    files: dict[Path, bool] = {}  # path → whether it was only found
     for argument in arguments:
         if not argument:
             raise EdgecheckError("a model's name is empty", help="is a variable of the shell not set?")
         path = Path(argument)
         if path.suffix not in {".mlpackage", ".mlmodelc"} and _is_folder(path):
-            inside = sorted(p for p in path.rglob("*") if p.suffix in MODEL_SUFFIXES and not _inside_package(p))
+            inside = sorted(one for one in path.rglob("*") if _is_model(one))
             if not inside:
                 raise EdgecheckError(f"{path} holds no model", help=f"looked for {', '.join(MODEL_SUFFIXES)}")
-            found += inside
+            for one in inside:
+                files.setdefault(one, True)
         else:
-            found.append(path)
-    if not found:
+            files[path] = False
+    if not files:
         raise EdgecheckError("no model was named", help="edgecheck check MODEL [MODEL …]")
-    return list(dict.fromkeys(found))
+    return [ModelFile(path=path, found=found) for path, found in files.items()]
+
+
+def _is_model(path: Path) -> bool:
+    """Of what lies in a folder: a file or a package by its name, and nothing inside a package."""
+    suffix = path.suffix.lower()
+    if suffix not in MODEL_SUFFIXES or _inside_package(path):
+        return False
+    return suffix == ".mlpackage" or not path.is_dir()
 
 
 def _is_folder(path: Path) -> bool:

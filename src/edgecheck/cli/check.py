@@ -9,6 +9,7 @@ from pathlib import Path
 from edgecheck import checking, selection
 from edgecheck.cli import output
 from edgecheck.errors import EdgecheckError
+from edgecheck.results import all_findings
 
 HELP = "Hold model files against the op tables of targets: per node a verdict, a reason, the evidence and a way out."
 EPILOG = """examples:
@@ -17,6 +18,9 @@ EPILOG = """examples:
   edgecheck check Net.mlpackage --target coreml@16    as on iOS 16
   edgecheck check models/ --device pixel-8,raspberry-pi-5
   edgecheck check model.onnx --output-format json --output-file report.json
+
+A file named must be readable and for one of the targets; one that lies in a folder and is not is a note (EC103), or
+not decided where it is damaged (EC905), and the others are checked all the same.
 
 Exit codes: 0 every node runs on every target; 1 a node falls back or is rejected (--fail-on); 2 the command or
 the file is wrong; 3 nothing failed, but a verdict is unknown (--allow-unknown makes that 0).
@@ -56,16 +60,15 @@ def run(arguments: argparse.Namespace) -> int:
     if not targets and not devices:
         targets, devices = list(configured.targets), list(configured.devices)
     settings = {**configured.settings, **selection.assignments(arguments.set)}
-    paths = selection.models(arguments.models)
+    files = selection.models(arguments.models)
     wanted = selection.selections(targets, devices, settings)
-    checked = [checking.check_file(path, wanted, settings) for path in paths]
-    checking.refuse_idle([one.partition("@")[0] for one in selection.separated(arguments.target)], checked)
+    checked, unchecked = checking.check_files(files, wanted, settings)
+    if not any(finding.undecided for finding in unchecked):
+        checking.refuse_idle([one.partition("@")[0] for one in selection.separated(arguments.target)], checked)
     renderer = import_module(f"edgecheck.reports.{format}")
-    output.write(
-        renderer.check(checked, verbose=arguments.verbose, colour=output.coloured(arguments)), arguments.output_file
-    )
-    findings = [finding for one in checked for finding in one.all_findings]
-    return output.exit_code(findings, arguments, fail_on=configured.fail_on)
+    text = renderer.check(checked, unchecked, verbose=arguments.verbose, colour=output.coloured(arguments))
+    output.write(text, arguments.output_file)
+    return output.exit_code(all_findings(checked, unchecked), arguments, fail_on=configured.fail_on)
 
 
 def _here() -> Path:

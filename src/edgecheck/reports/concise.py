@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgecheck.findings import Finding
 from edgecheck.reports.words import line
-from edgecheck.results import CheckedModel
+from edgecheck.results import CheckedModel, all_findings
 
 NAME = "concise"
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """`model: place: severity[rule] message (n nodes)`."""
     lines = [
         line(f"{finding.model}: {finding.place or '-'}: {finding.severity}[{finding.rule}] {finding.message}")
         + (f" ({finding.count} nodes)" if finding.count > 1 else "")
-        for one in models
-        for finding in one.all_findings
+        for finding in all_findings(models, unchecked)
     ]
     return "".join(f"{one}\n" for one in lines)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgecheck.findings import Finding
 from edgecheck.reports.words import amount, block, line, paint, plural, share, size, table, work
-from edgecheck.results import CheckedModel, CheckedTarget
+from edgecheck.results import CheckedModel, CheckedTarget, all_findings
 
 NAME = "full"
 _COLOUR = {"supported": "ok", "fallback": "warning", "rejected": "error", "unknown": "note"}
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """Each model: what it is, the findings by target, then one row a target and a last line for all."""
     lines: list[str] = []
     for one in models:
         lines += _model(one, verbose, colour)
-    lines.append(_last(models, colour))
+    for finding in unchecked:
+        lines += [*block(finding, colour=colour, verbose=verbose), ""]
+    lines.append(_last(models, unchecked, colour))
     return "\n".join(lines) + "\n"
 
 
@@ -68,13 +73,13 @@ def _rows(targets: Sequence[CheckedTarget]) -> list[str]:
     return ["  " + row for row in table([head, *rows], right=range(1, 8))]
 
 
-def _last(models: Sequence[CheckedModel], colour: bool) -> str:
+def _last(models: Sequence[CheckedModel], unchecked: Sequence[Finding], colour: bool) -> str:
     targets = sum(len(one.targets) for one in models)
-    found = [finding for one in models for finding in one.all_findings]
-    if not found:
-        return paint(
-            f"{plural(len(models), 'model')} on {plural(targets, 'target')}: every operator is supported", "ok", colour
-        )
+    about = f"{plural(len(models), 'model')} on {plural(targets, 'target')}"
+    left = f"; {plural(len(unchecked), 'file')} not checked" if unchecked else ""
+    found = all_findings(models, unchecked)
+    if models and all(finding.rule == "EC103" for finding in found):
+        return paint(f"{about}: every operator is supported{left}", "ok", colour)
     counts = [plural(sum(f.severity == s and not f.undecided for f in found), s) for s in ("error", "warning")]
     unknown = sum(finding.undecided for finding in found)
-    return f"{plural(len(models), 'model')} on {plural(targets, 'target')}: {', '.join(counts)}, {unknown} not decided"
+    return f"{about}: {', '.join(counts)}, {unknown} not decided{left}"

@@ -8,19 +8,21 @@ from edgecheck.findings import Finding
 from edgecheck.reports.full import check as full
 from edgecheck.reports.words import line as one_line
 from edgecheck.reports.words import source_line
-from edgecheck.results import CheckedModel
+from edgecheck.results import CheckedModel, all_findings
 
 NAME = "github"
 _LEVEL = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """An annotation a finding, on the user's own line where it is known; then the full report."""
-    lines = [annotation(finding) for one in models for finding in one.all_findings]
+    lines = [annotation(finding) for finding in all_findings(models, unchecked)]
     return (
         "".join(f"{line}\n" for line in lines)
         + "::group::edgecheck\n"
-        + full(models, verbose=verbose)
+        + full(models, unchecked, verbose=verbose)
         + "::endgroup::\n"
     )
 

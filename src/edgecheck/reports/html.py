@@ -23,10 +23,13 @@ _COLOURS = {
 _KEY = "".join(f'<span style="background:var(--{colour})"></span>{text}' for colour, text in _COLOURS.items())
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """The whole check as a page."""
     names = ", ".join(one.model.path.name for one in models)
-    return page(f"edgecheck: {names}", (model_section(one) for one in models))
+    rest = f"<section><h2>Files not checked</h2>{_findings(unchecked)}</section>" if unchecked else ""
+    return page(f"edgecheck: {names}", (*(model_section(one) for one in models), rest))
 
 
 def page(title: str, sections: Iterable[str]) -> str:

@@ -8,18 +8,20 @@ from typing import Any
 
 from edgecheck import __version__
 from edgecheck.findings import Finding
-from edgecheck.results import CheckedModel, CheckedTarget, NodeVerdict
+from edgecheck.results import CheckedModel, CheckedTarget, NodeVerdict, all_findings
 
 NAME = "json"
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """Sorted as the files and targets were given; byte-identical on a rerun."""
     document = {
         "schema": "edgecheck.check/1",
         "edgecheck": __version__,
         "models": [_model(one) for one in models],
-        "findings": [as_json(finding) for one in models for finding in one.all_findings],
+        "findings": [as_json(finding) for finding in all_findings(models, unchecked)],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 

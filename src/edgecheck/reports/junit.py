@@ -5,35 +5,52 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from edgecheck.findings import Finding
 from edgecheck.reports.words import block, line
-from edgecheck.results import CheckedModel, CheckedTarget
+from edgecheck.results import CheckedModel
 
 NAME = "junit"
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
-    """A target with findings fails; one with nothing but unknown verdicts is skipped, with the reason."""
-    suites = "".join(_suite(one) for one in models)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="edgecheck">\n{suites}</testsuites>\n'
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
+    """A case with findings fails; one with nothing but unknown verdicts or notes is skipped, with the reason.
+
+    What is wrong with a file whatever the target is a case of its own, `the file`.
+    """
+    suites = [_suite(one) for one in models]
+    suites += [
+        _suite_of(finding.model or "", [_case(finding.model or "", "the file", [finding])]) for finding in unchecked
+    ]
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="edgecheck">\n{"".join(suites)}</testsuites>\n'
 
 
 def _suite(one: CheckedModel) -> str:
-    cases = "".join(_case(one, target) for target in one.targets)
-    failures = sum(_failed(target) for target in one.targets)
-    skipped = sum(bool(target.findings) and not _failed(target) for target in one.targets)
-    counts = f'tests="{len(one.targets)}" failures="{failures}" skipped="{skipped}" errors="0"'
-    return f" <testsuite name={quoteattr(line(str(one.model.path)))} {counts}>\n{cases} </testsuite>\n"
+    path = str(one.model.path)
+    cases = [_case(path, "the file", one.findings)] if one.findings else []
+    cases += [_case(path, target.point.title, target.findings) for target in one.targets]
+    return _suite_of(path, cases)
 
 
-def _failed(target: CheckedTarget) -> bool:
-    return any(not finding.undecided for finding in target.findings)
+def _suite_of(path: str, cases: Sequence[tuple[str, str]]) -> str:
+    kinds = [kind for kind, _ in cases]
+    counts = f'tests="{len(cases)}" failures="{kinds.count("failure")}" skipped="{kinds.count("skipped")}" errors="0"'
+    body = "".join(text for _, text in cases)
+    return f" <testsuite name={quoteattr(line(path))} {counts}>\n{body} </testsuite>\n"
 
 
-def _case(one: CheckedModel, target: CheckedTarget) -> str:
-    head = f"  <testcase classname={quoteattr(line(str(one.model.path)))} name={quoteattr(line(target.point.title))}"
-    if not target.findings:
-        return f"{head}/>\n"
-    text = "\n\n".join("\n".join(block(finding, colour=False)) for finding in target.findings)
-    first = next((f for f in target.findings if not f.undecided), target.findings[0])
-    kind = "failure" if _failed(target) else "skipped"
-    return f"{head}>\n   <{kind} message={quoteattr(line(first.message))}>{escape(text)}</{kind}>\n  </testcase>\n"
+def _case(path: str, name: str, findings: Sequence[Finding]) -> tuple[str, str]:
+    """(passed, failure or skipped; the element)"""
+    head = f"  <testcase classname={quoteattr(line(path))} name={quoteattr(line(name))}"
+    if not findings:
+        return "passed", f"{head}/>\n"
+    first = next((one for one in findings if _fails(one)), findings[0])
+    kind = "failure" if _fails(first) else "skipped"
+    text = "\n\n".join("\n".join(block(finding, colour=False)) for finding in findings)
+    element = f"   <{kind} message={quoteattr(line(first.message))}>{escape(text)}</{kind}>\n"
+    return kind, f"{head}>\n{element}  </testcase>\n"
+
+
+def _fails(finding: Finding) -> bool:
+    return finding.severity != "note" and not finding.undecided

@@ -12,9 +12,13 @@ NAME = "markdown"
 _MARKS = {**{ord(sign): f"\\{sign}" for sign in "\\|*_`[]~"}, ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """A table a model, then its findings."""
-    return "\n".join(line for one in models for line in _model(one)) + "\n"
+    lines = [line for one in models for line in _model(one)]
+    lines += ["### Files not checked", "", *map(_finding, unchecked), ""] if unchecked else []
+    return "\n".join(lines) + "\n"
 
 
 def _model(one: CheckedModel) -> Iterator[str]:

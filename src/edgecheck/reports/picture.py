@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
 from edgecheck.model.graph import Graph, Node
 from edgecheck.results import CheckedTarget, NodeVerdict
@@ -98,13 +99,11 @@ def _box(node: Node, place: Place, verdict: NodeVerdict, islands: Mapping[tuple[
 def strip(target: CheckedTarget, graph: int = 0) -> str:
     """Every operator as a cell, in the file's order: the partition at a glance."""
     verdicts = [one for one in target.verdicts if one.node.graph == graph and one.node.op not in _QUIET]
-    runs: list[tuple[str, int]] = []
-    for one in verdicts:
-        island = target.partition.island_of.get((graph, one.node.index))
-        kind = one.verdict + (f" i{island % 2}" if island is not None else "")
-        runs = [*runs[:-1], (kind, runs[-1][1] + 1)] if runs and runs[-1][0] == kind else [*runs, (kind, 1)]
+    islands = [target.partition.island_of.get((graph, one.node.index)) for one in verdicts]
+    kinds = [one.verdict + (f" i{island % 2}" if island is not None else "") for one, island in zip(verdicts, islands)]
     total, x, cells = max(len(verdicts), 1), 0.0, []
-    for kind, count in runs:
+    for kind, run in groupby(kinds):
+        count = sum(1 for _ in run)
         cells.append(f'<rect class="{kind}" x={x:.3f} y=0 width={count / total * 1000:.3f} height=14 />')
         x += count / total * 1000
     return f'<svg class=strip viewBox="0 0 1000 14" preserveAspectRatio=none>{"".join(cells)}</svg>'

@@ -11,15 +11,17 @@ from urllib.parse import quote
 from edgecheck import __version__
 from edgecheck.findings import Finding
 from edgecheck.reports.words import source_line
-from edgecheck.results import CheckedModel
+from edgecheck.results import CheckedModel, all_findings
 
 NAME = "sarif"
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def check(models: Sequence[CheckedModel], *, verbose: bool = False, colour: bool = False) -> str:
+def check(
+    models: Sequence[CheckedModel], unchecked: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """One run; a result a finding, with a fingerprint that survives a change of observed values."""
-    found = [finding for one in models for finding in one.all_findings]
+    found = all_findings(models, unchecked)
     driver = {
         "name": "edgecheck",
         "version": __version__,
