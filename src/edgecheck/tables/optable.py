@@ -77,6 +77,7 @@ class OpTable:
     limits: tuple[Limit, ...]  # for every listed op
     raw_ops: Mapping[str, list[Mapping[str, Any]]]
     facts: int
+    same_processor: bool = False  # what falls back runs on the same processor: a crossing costs next to nothing
     _entries: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
 
     def entries(self, op: str) -> tuple[Entry, ...]:

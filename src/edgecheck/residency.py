@@ -1,0 +1,71 @@
+"""What a target's cut of the model costs: rules EC2xx, from verdicts and islands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgecheck.check import place
+from edgecheck.findings import Finding
+from edgecheck.model.graph import Model, Node
+from edgecheck.results import NodeVerdict, Partition, TargetPoint
+from edgecheck.tables.scope import Edges
+
+PING_PONG = 5  # islands: each but the first costs two crossings, a copy or a synchronisation each
+_MOVES = frozenset({"TRANSPOSE", "Transpose", "transpose", "RESHAPE", "Reshape", "reshape"})
+
+
+def findings(
+    model: Model, target: TargetPoint, verdicts: Sequence[NodeVerdict], made: Partition, *, device: str | None = None
+) -> Iterator[Finding]:
+    """EC201 where the model goes back and forth, EC202 where what comes between islands only moves values."""
+    left = [one.node for one in verdicts if one.verdict == "fallback"]
+    if not left or target.table.partition == "whole" or target.table.same_processor:
+        return
+    if made.islands >= PING_PONG:
+        crossing = "" if made.crossing_bytes is None else f", {_amount(made.crossing_bytes)} crossing in one inference"
+        yield Finding(
+            rule="EC201",
+            severity="warning",
+            message=f"the model goes back and forth: {made.islands} islands on {target.table.id}{crossing}",
+            model=str(model.path),
+            target=target.table.id,
+            device=device,
+            place=place(left[0]),
+            evidence=("onnxruntime issue 7859: NNAPI 71,347 ms where the CPU alone took 3,041 ms",),
+            help="cure the fallback that cuts most (the operators above), or measure the whole model on the CPU",
+        )
+    edges = Edges.of(model.graphs)
+    movers = [node for node in left if node.op in _MOVES and _between(edges, node, made)]
+    if movers:
+        yield Finding(
+            rule="EC202",
+            severity="note",
+            message=f"{movers[0].op} alone parts two islands on {target.table.id}: it computes nothing "
+            "and costs two crossings",
+            model=str(model.path),
+            target=target.table.id,
+            device=device,
+            place=place(movers[0]),
+            evidence=("onnxruntime issue 7859",),
+            help="remove it: keep one layout through the model (channels last for TFLite), or fold it away",
+            count=len(movers),
+        )
+
+
+def _between(edges: Edges, node: Node, made: Partition) -> bool:
+    """Whether a value comes to the node from an island and goes back into one."""
+    source = edges.producer.get(id(node.inputs[0])) if node.inputs else None
+    readers = [reader for tensor in node.outputs for reader in edges.consumers.get(id(tensor), ())]
+    return source is not None and _on(source, made) and any(_on(reader, made) for reader in readers)
+
+
+def _on(node: Node, made: Partition) -> bool:
+    return (node.graph, node.index) in made.island_of
+
+
+def _amount(number: int) -> str:
+    """`1.2 MB`."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number} bytes"
