@@ -9,7 +9,6 @@ is called, so that the nodes of all graphs are the operators that stand in the f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from edgecheck.model.formats.onnx_messages import (
     TensorProto,
     Type,
 )
+from edgecheck.model.formats.onnx_order import nested_graphs, refuse_disorder
 from edgecheck.model.formats.onnx_shapes import Call, Value, infer, refine
 from edgecheck.model.graph import Graph, Node, Tensor
 
@@ -83,6 +83,7 @@ class Builder:
         main = self.model.graph
         if main is None:
             raise FormatError("the file holds no graph: it is not an ONNX model")
+        refuse_disorder(self.model)
         number = _graphs_within(main)
         for function in self.model.functions:
             self._functions[function.domain, function.graph.name, function.overload] = (number, function)
@@ -229,22 +230,15 @@ def _simple(value: object) -> bool:
 
 def _graphs_within(graph: GraphProto) -> int:
     """The graph and all that are nested in it."""
-    return 1 + sum(_graphs_within(inner) for inner in _nested(graph))
-
-
-def _nested(graph: GraphProto) -> Iterator[GraphProto]:
-    for node in graph.nodes:
-        for attribute in node.attributes:
-            values = attribute.value if isinstance(attribute.value, tuple) else (attribute.value,)
-            yield from (value for value in values if isinstance(value, GraphProto))
+    return 1 + sum(_graphs_within(inner) for node in graph.nodes for inner in nested_graphs(node))
 
 
 def _register_outputs(proto: GraphProto, scope: _Scope, declared: dict[str, Type]) -> None:
-    made: set[str] = set()
+    made = {value.name for value in proto.inputs} | {one.name for one in proto.constants}
     for i, node in enumerate(proto.nodes):
         for name in node.outputs:
             if name in made:
-                raise FormatError(f"node {i} ({node.op}) of graph {proto.name!r} makes {name!r}, which is made already")
+                raise FormatError(f"node {i} ({node.op}) of graph {proto.name!r} makes {name!r}, which is there")
             if name:
                 made.add(name)
                 type_ = declared.get(name, Type())
