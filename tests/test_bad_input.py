@@ -106,10 +106,41 @@ def test_a_broken_configuration_names_its_file(relu, text, problem, capsys):
     assert run(capsys, "check", relu) == (2, "", f"error: {path}: {problem}")
 
 
-@pytest.mark.parametrize("text", ["tool = 3", "[tool]\nedgecheck = 3"])
-def test_a_pyproject_without_a_table_for_us(relu, text, capsys):
-    relu.with_name("pyproject.toml").write_text(text)
+def test_a_pyproject_without_a_table_for_us(relu, capsys):
+    relu.with_name("pyproject.toml").write_text("[tool]\nedgecheck = 3")
     assert run(capsys, "check", relu)[2].endswith("[tool.edgecheck] must be a table, not a int")
+    relu.with_name("pyproject.toml").write_text("tool = 3")
+    assert run(capsys, "check", relu)[::2] == (0, "")
+
+
+@pytest.mark.parametrize("content", [b"a = [", b"\xff\xfe", b"a" + b"[" * 5000])
+@pytest.mark.parametrize("place", ["pyproject.toml", "deep/pyproject.toml"])
+def test_a_broken_pyproject_of_other_tools_is_a_warning(relu, content, place, monkeypatch, capsys):
+    Path("deep/er").mkdir(parents=True)
+    path = relu.parent / place
+    path.write_bytes(content)
+    relu.with_name("edgecheck.toml").write_text('targets = ["ort-cpu"]')
+    monkeypatch.chdir("deep/er")
+    code, out, err = run(capsys, "check", relu, "--output-format", "json")
+    assert code == 0
+    assert [one["target"] for one in json.loads(out)["models"][0]["targets"]] == ["ort-cpu"], "ours above still holds"
+    warned = err.startswith(f"warning: {path}: ") and err.endswith("; passed over, since it does not name edgecheck")
+    assert warned == (place == "deep/pyproject.toml"), "edgecheck.toml beside it is found first"
+
+
+def test_a_broken_pyproject_that_names_edgecheck_is_an_error(relu, capsys):
+    relu.with_name("pyproject.toml").write_text('[tool.edgecheck]\ntargets = ["ort-cpu"')
+    code, out, err = run(capsys, "check", relu)
+    assert (code, out, err.startswith(f"error: {relu.parent}/pyproject.toml: ")) == (2, "", True)
+
+
+def test_the_format_of_the_environment_is_for_the_verbs_that_have_it(relu, monkeypatch, capsys):
+    monkeypatch.setenv("EDGECHECK_OUTPUT_FORMAT", "html")
+    assert run(capsys, "check", relu)[1].startswith("<!doctype html>")
+    assert run(capsys, "export", "gone.pt2") == (2, "", "error: gone.pt2 is not there"), "export has no html"
+    monkeypatch.setenv("EDGECHECK_OUTPUT_FORMAT", "pdf")
+    for verb in (["check", relu], ["export", "gone.pt2"]):
+        assert run(capsys, *verb) == (2, "", "error: EDGECHECK_OUTPUT_FORMAT is 'pdf'")
 
 
 def test_targets_of_the_configuration_may_be_for_other_models(relu, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,21 +45,48 @@ def samples_here(request: ExportRequest, signature: Signature) -> list[dict[str,
 
 def _from_file(path: Path, signature: Signature) -> list[dict[str, Any]]:
     """Each input's array holds the samples along its first dimension, with or without a batch dimension after it."""
-    import numpy
-
-    try:
-        with numpy.load(path, allow_pickle=False) as packed:
-            arrays = {name: packed[name] for name in packed.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise EdgecheckError(f"{path} cannot be read as calibration data: {error}") from error
+    arrays = _arrays(path)
     missing = [spec.name for spec in signature.inputs if spec.name not in arrays]
     if missing:
         raise EdgecheckError(f"{path} has no array {missing[0]!r}", help=f"it has {', '.join(arrays) or 'none'}")
+    flat = [spec.name for spec in signature.inputs if not arrays[spec.name].shape]
+    if flat:
+        raise EdgecheckError(f"array {flat[0]!r} of {path} is one number, not samples along its first dimension")
     count = min(MOST, *(len(arrays[spec.name]) for spec in signature.inputs))
     if not count:
         raise EdgecheckError(f"{path} holds no sample")
     rows = [{spec.name: arrays[spec.name][i] for spec in signature.inputs} for i in range(count)]
     return [_sample(row, signature, str(path)) for row in rows]
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """The arrays of an .npz file by name; raises (2) for what is none, is cut off, or holds Python objects."""
+    import numpy
+
+    make = f"make it with numpy.savez({path.name!r}, input_name=samples)"
+    try:
+        if not zipfile.is_zipfile(path):
+            raise EdgecheckError(f"{path} {'is no .npz file' if path.is_file() else 'does not exist'}", help=make)
+        with numpy.load(path, allow_pickle=False) as packed:
+            return {name: _numbers(packed, name, path) for name in packed.files}
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or "it is damaged or was cut off"
+        raise EdgecheckError(f"{path} cannot be read: {why}", help=make) from error
+
+
+def _numbers(packed: Any, name: str, path: Path) -> Any:
+    try:
+        array = packed[name]
+    except ValueError as error:  # numpy speaks of its own option allow_pickle here
+        array, cause = None, error
+    else:
+        cause = None
+    if getattr(getattr(array, "dtype", None), "kind", "O") not in "biuf":
+        raise EdgecheckError(
+            f"{name!r} of {path} is no array of numbers: Python objects are never loaded",
+            help="give every sample the same shape, and save numbers: numpy.stack(samples)",
+        ) from cause
+    return array
 
 
 def _sample(row: Mapping[str, Any], signature: Signature, where: str) -> dict[str, Any]:

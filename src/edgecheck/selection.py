@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,34 +34,60 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """`edgecheck.toml`, or `[tool.edgecheck]` of the nearest pyproject.toml."""
+    """`edgecheck.toml`, or `[tool.edgecheck]` of the nearest pyproject.toml.
+
+    `warnings`: a sentence for each pyproject.toml that could not be read on the way, and was passed over.
+    """
 
     targets: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     fail_on: Literal["error", "warning", "never"] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def configuration(start: Path) -> Configuration:
-    """The configuration that holds for `start`; empty where there is none. Raises (2) for one that is wrong."""
+    """The configuration that holds for `start`; empty where there is none. Raises (2) for one that is wrong.
+
+    A pyproject.toml that cannot be read belongs to other tools too: one that names edgecheck is an error, as it is
+    for ruff, since what it asks for must not be lost; any other is passed over with a warning.
+    """
+    warnings: list[str] = []
     for folder in (start, *start.parents):
         for name in ("edgecheck.toml", "pyproject.toml"):
             path = folder / name
-            if not path.is_file():
-                continue
-            import tomllib
-
-            try:
-                document = tomllib.loads(path.read_text("utf-8"))
-            except (OSError, ValueError, RecursionError) as error:
-                raise EdgecheckError(f"{path}: {error}") from None
-            tool: Any = document if name == "edgecheck.toml" else document.get("tool", {})
-            table = tool if name == "edgecheck.toml" or not isinstance(tool, dict) else tool.get("edgecheck")
-            if table is not None:
-                return _configuration(table, path)
+            if (table := _table(path, warnings) if _is_file(path) else None) is not None:
+                return replace(_configuration(table, path), warnings=tuple(warnings))
         if (folder / ".git").exists():
             break
-    return Configuration()
+    return Configuration(warnings=tuple(warnings))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder above that may not be entered holds nothing for us
+        return False
+
+
+def _table(path: Path, warnings: list[str]) -> Any:
+    """Our table in a file; None where there is none in it."""
+    import tomllib
+
+    content = b""
+    try:
+        content = path.read_bytes()
+        document = tomllib.loads(content.decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        problem = f"{path}: {getattr(error, 'strerror', None) or error}"
+        if path.name == "edgecheck.toml" or b"edgecheck" in content:
+            raise EdgecheckError(problem) from None
+        warnings.append(f"{problem}; passed over, since it does not name edgecheck")
+        return None
+    if path.name == "edgecheck.toml":
+        return document
+    tool = document.get("tool")
+    return tool.get("edgecheck") if isinstance(tool, dict) else None
 
 
 def _configuration(table: Any, path: Path) -> Configuration:

@@ -22,6 +22,10 @@ EPILOG = """examples:
 A file named must be readable and for one of the targets; one that lies in a folder and is not is a note (EC103), or
 not decided where it is damaged (EC905), and the others are checked all the same.
 
+Targets, devices, set and fail-on may stand in edgecheck.toml, or in [tool.edgecheck] of a pyproject.toml: the nearest
+one in this folder or above, up to the root of the repository. A pyproject.toml that cannot be read is passed over with
+a warning, unless it names edgecheck.
+
 Exit codes: 0 every node runs on every target; 1 a node falls back or is rejected (--fail-on); 2 the command or
 the file is wrong; 3 nothing failed, but a verdict is unknown (--allow-unknown makes that 0).
 """
@@ -55,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check, report, and the exit code."""
     format = output.chosen_format(arguments)
     configured = selection.configuration(_here())
+    output.warn(configured.warnings)
     targets = selection.separated(arguments.target, "--target")
     devices = selection.separated(arguments.device, "--device")
     if not targets and not devices:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from edgecheck.errors import EdgecheckError
 from edgecheck.findings import Finding, Severity, at_least
+from edgecheck.reports.words import line
 
 FORMATS = ("full", "concise", "json", "sarif", "junit", "github", "markdown", "html")
 
@@ -23,7 +24,8 @@ def configure(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS)
         "--output-format",
         choices=formats,
         metavar="FORMAT",
-        help=f"{', '.join(formats)}; default full, github inside GitHub Actions (EDGECHECK_OUTPUT_FORMAT)",
+        help=f"{', '.join(formats)}; default full, github inside GitHub Actions; "
+        "EDGECHECK_OUTPUT_FORMAT sets it for every verb that has the format",
     )
     group.add_argument("--output-file", type=Path, metavar="FILE", help="write the report there instead of stdout")
     policy = parser.add_argument_group("exit code")
@@ -37,15 +39,25 @@ def configure(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS)
 
 
 def chosen_format(arguments: argparse.Namespace, formats: Sequence[str] = FORMATS) -> str:
-    """The option, else the environment variable, else `github` inside GitHub Actions, else `full`."""
+    """The option, else the environment variable, else `github` inside GitHub Actions, else `full`.
+
+    The variable holds for all verbs: one that has no such format takes its default.
+    """
     if arguments.output_format:
         return str(arguments.output_format)
     named = os.environ.get("EDGECHECK_OUTPUT_FORMAT")
-    if named:
-        if named not in formats:
-            raise EdgecheckError(f"EDGECHECK_OUTPUT_FORMAT is '{named}'", help=f"one of {', '.join(formats)}")
-        return named
+    if named and named not in FORMATS:
+        raise EdgecheckError(f"EDGECHECK_OUTPUT_FORMAT is '{named}'", help=f"one of {', '.join(FORMATS)}")
+    if named in formats:
+        return str(named)
     return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "full"
+
+
+def warn(sentences: Sequence[str]) -> None:
+    """What the user should know and nothing fails for, on stderr; a closed one is None."""
+    for sentence in sentences:
+        if sys.stderr is not None:
+            print(f"warning: {line(sentence)}", file=sys.stderr)
 
 
 def coloured(arguments: argparse.Namespace) -> bool:
