@@ -1,6 +1,6 @@
-"""Run in the tf environment: sources through ladder, runtime and proof in one process. JSON in by argument, JSON out.
+"""Run in a framework's environment: sources through ladder, runtime and proof in one process. JSON in by argument, JSON out.
 
-A cell is {"source", "format", "options", "signature"}; without a format the source is only loaded.
+A cell is {"source", "format", "options", "signature", "framework"}; without a format the source is only loaded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def request(cell, format):
                     dynamic=tuple(Dynamic(axis=a, low=low, high=high) for a, low, high in o.get("dynamic", ())))
         for o in cell.get("options", ())
     ]  # fmt: skip
-    source = sources.find(cell["source"], "tf")
+    source = sources.find(cell["source"], cell.get("framework", "tf"))
     return ExportRequest(source=source, format=format, inputs=tuple(options), signature=cell.get("signature"))
 
 
@@ -56,9 +56,9 @@ def facts(found):
 
 def prove(cell, found):
     asked = request(cell, cell["format"])
-    exporter = f"tf_{cell['format']}"
+    exporter = f"{asked.source.framework}_{cell['format']}"
     plugin = importlib.import_module(f"edgecheck.exporters.{exporter}")
-    remaining, attempts, result = ladder.names(exporter, asked), [], {}
+    remaining, attempts, result = ladder.names(exporter), [], {}
     while remaining:
         with tempfile.TemporaryDirectory() as folder:
             step = ladder.climb(exporter, asked, remaining, Path(folder), found["fingerprint"])

@@ -34,6 +34,7 @@ class Job:
     timeout: float = 900.0  # seconds, for each child process
     tolerance: Tolerance | None = None  # None: by precision
     tflite_runtime: bool = False  # run TFLite files in tflite-runtime instead of LiteRT
+    keep_unproven: bool = False  # write files whose proof failed or is undecided under their plain name too
     command: str = ""  # for the manifest
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgecheck import child, environments, ladder, manifest, proving
+from edgecheck import child, environments, ladder, placing, proving
 from edgecheck.cases import Case
 from edgecheck.deliverables import Artefact, Job, Reference, Result, Say
 from edgecheck.errors import EdgecheckError
@@ -29,7 +27,9 @@ def export(job: Job, say: Say = lambda text: None) -> Result:
     Raises `EdgecheckError` for what is the user's to mend; a converter that fails is a finding in the result.
     """
     exporters = {format: exporter(job.source, format) for format in job.formats}
-    with workplace(job.out) as work:
+    for format, plugin in exporters.items():
+        _refuse_precisions(job, format, plugin)
+    with placing.workplace(job.out) as work:
         reference = refer(job, say)
         if "int8-static" in job.precisions and job.calibration is not None:
             reference = proving.with_samples(job, reference, say)
@@ -72,27 +72,15 @@ def exporter(source: Source, format: str) -> str:
     return name
 
 
-class workplace:  # noqa: N801 - a context manager, used like a function
-    """A temporary folder inside `out`, so that a finished artefact moves into place in one step."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.created = not out.exists()
-
-    def __enter__(self) -> Path:
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            self.work = Path(tempfile.mkdtemp(prefix=".edgecheck-", dir=self.out))
-        except OSError as error:
-            raise EdgecheckError(
-                f"cannot write into {self.out}: {error.strerror}", help="choose another --out"
-            ) from error
-        return self.work.resolve()
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.work, ignore_errors=True)
-        if self.created and not any(self.out.iterdir()):
-            self.out.rmdir()
+def _refuse_precisions(job: Job, format: str, plugin: str) -> None:
+    """Raises, before anything runs, when a precision is asked for that nothing here can write."""
+    own = importlib.import_module(f"edgecheck.exporters.{plugin}").PRECISIONS
+    wanted = [precision for precision in job.precisions if precision not in own]
+    if wanted and importlib.util.find_spec(f"edgecheck.quantizers.{format}") is None:
+        raise EdgecheckError(
+            f"there is no {format} in {wanted[0]}: the exporter writes {', '.join(own)}, and no quantizer takes it",
+            help=f"say --precision {','.join(own)}, or another format",
+        )
 
 
 def request(job: Job, format: str, precision: str) -> ExportRequest:
@@ -138,7 +126,7 @@ def _format(job: Job, reference: Reference, plugin: str, format: str, work: Path
     for precision in job.precisions:
         if precision not in made:
             made[precision] = proving.reduced(job, reference, made["fp32"], format, precision, work, say)
-    return [place(job, reference, artefact) for artefact in _said_once([made[p] for p in job.precisions])]
+    return [placing.place(job, reference, artefact) for artefact in _said_once([made[p] for p in job.precisions])]
 
 
 def _said_once(artefacts: list[Artefact]) -> list[Artefact]:
@@ -159,7 +147,7 @@ def climb(
     """Walk the ladder until a rung's file is proven; else the first file there was, else none."""
     module = importlib.import_module(f"edgecheck.exporters.{plugin}")
     asked = request(job, format, precision)
-    remaining = list(only) or ladder.names(plugin, asked)
+    remaining = list(only) or ladder.names(plugin)
     rungs = {rung.name: rung for rung in module.RUNGS}
     attempts: list[Attempt] = []
     kept: Artefact | None = None
@@ -195,9 +183,11 @@ def _step(
     rungs = {rung.name: rung for rung in module.RUNGS}
 
     def progress(event: str, fields: Mapping[str, Any]) -> None:
-        if event == "rung":
-            say(f"{asked.format} {asked.precision}: {rungs[fields['rung']].says}")
+        if event == "failed" and fields["message"]:  # a rung that had nothing to do fails without a word
+            say(f"{title}: {rungs[fields['rung']].says}: failed: {shortened(fields['message'])}")
 
+    title = f"{asked.format} {asked.precision}"
+    say(f"{title}: exporting")
     try:
         found = child.call(
             python, "edgecheck.ladder:climb", exporter=plugin, request=asked, rungs=list(remaining), out=folder,
@@ -205,7 +195,14 @@ def _step(
         )  # fmt: skip
     except child.ChildError as error:
         return _dead(error, remaining, rungs)
+    if found["rung"] is not None:
+        say(f"{title}: written: {rungs[found['rung']].says}")
     return {**found, "last": found["rung"]}
+
+
+def shortened(text: str, size: int = 120) -> str:
+    """One line of progress."""
+    return text if len(text) <= size else text[: size - 1].rstrip() + "…"
 
 
 def _dead(error: child.ChildError, remaining: Sequence[str], rungs: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,33 +217,3 @@ def _dead(error: child.ChildError, remaining: Sequence[str], rungs: Mapping[str,
     outcome: Any = error.what if error.what in ("crashed", "timed out") else "failed"
     attempts.append(Attempt(rung=tried[-1], says=rungs[tried[-1]].says, outcome=outcome, message=error.detail))
     return {"attempts": attempts, "rung": None, "exported": None, "last": tried[-1], "versions": {}}
-
-
-def place(job: Job, reference: Reference, artefact: Artefact) -> Artefact:
-    """Move a finished artefact to its name in `out`, and write its manifest beside it."""
-    if artefact.path is None:
-        return artefact
-    suffix = SUFFIXES[artefact.format]
-    stem = job.name if artefact.precision == "fp32" else f"{job.name}.{artefact.precision}"
-    target = job.out / f"{stem}{suffix}"
-    try:
-        _move(artefact.path, target)
-        described = manifest.describe(job, reference, replace(artefact, path=target))
-        written = manifest.write(described, job.out / f"{stem}{suffix}.edgecheck.json")
-    except OSError as error:
-        raise EdgecheckError(f"cannot write {target}: {error.strerror}", help="choose another --out") from error
-    return replace(artefact, path=target, manifest=written)
-
-
-def _move(made: Path, target: Path) -> None:
-    """Into place, over whatever an earlier export left. Files beside an ONNX file (external data) go with it."""
-    companions = (
-        [p for p in made.parent.iterdir() if p.name.startswith(made.name) and p != made] if made.is_file() else []
-    )
-    if target.is_dir() and not target.is_symlink():
-        old = made.parent / "old"
-        target.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
-    for companion in companions:
-        companion.replace(target.parent / companion.name)
-    made.replace(target)

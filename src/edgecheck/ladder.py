@@ -18,11 +18,9 @@ from edgecheck.exporters import Attempt, Exported, ExportRequest, Rung, SkipRung
 from edgecheck.worker import first_line, report
 
 
-def names(exporter: str, request: ExportRequest) -> list[str]:
-    """The rungs for this request in order; cheap, runs in the parent too."""
-    plugin = importlib.import_module(f"edgecheck.exporters.{exporter}")
-    chosen = getattr(plugin, "rungs", None)
-    return list(chosen(request)) if chosen else [rung.name for rung in plugin.RUNGS]
+def names(exporter: str) -> list[str]:
+    """The rungs in order; cheap, runs in the parent too."""
+    return [rung.name for rung in importlib.import_module(f"edgecheck.exporters.{exporter}").RUNGS]
 
 
 def climb(exporter: str, request: ExportRequest, rungs: list[str], out: Path, fingerprint: str) -> dict[str, Any]:

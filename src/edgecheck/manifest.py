@@ -109,6 +109,11 @@ def files(folder: Path) -> Iterator[Path]:
     return iter(sorted(file for file in folder.rglob("*") if file.is_file()))
 
 
+def beside(path: Path) -> Path:
+    """Where the manifest of an artefact lies."""
+    return path.with_name(f"{path.name}.edgecheck.json")
+
+
 def write(described: dict[str, Any], target: Path) -> Path:
     """As sorted JSON, under a temporary name first."""
     part = target.with_name(f"{target.name}.part-{os.getpid()}")

@@ -31,6 +31,7 @@ EPILOG = """examples:
 A source is file.py:callable or package.module:callable (it returns an nn.Module or a Keras model, by convention with
 its example inputs: `return model, (x,)`), .pt2, TorchScript .pt, .keras, .h5, a SavedModel folder, or .onnx.
 Every file gets a manifest beside it, NAME.SUFFIX.edgecheck.json, with hashes, versions and all measured distances.
+NAME.SUFFIX is a proven file; one whose proof failed or is undecided is NAME.unproven.SUFFIX.
 """
 FORMATS = ("full", "json", "github")
 HEAD = ["file", "verdict", "SNR dB", "null dB", "error", "ran by", "way"]
@@ -79,6 +80,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="export nothing: hold this file against the source (fp32, or --precision)",
+    )
+    parser.add_argument(
+        "--keep-unproven",
+        action="store_true",
+        help="write a file whose proof failed or is undecided under its plain name, not as NAME.unproven.SUFFIX",
     )
     parser.add_argument(
         "--tflite-runtime",
@@ -132,7 +138,7 @@ def job(arguments: argparse.Namespace) -> Job:
         name=_name(arguments), inputs=options(arguments.input, arguments.dynamic),
         opset=arguments.opset, seed=arguments.seed,
         signature=arguments.signature, calibration=arguments.calibration, timeout=arguments.timeout,
-        tolerance=_tolerance(arguments), tflite_runtime=arguments.tflite_runtime,
+        tolerance=_tolerance(arguments), tflite_runtime=arguments.tflite_runtime, keep_unproven=arguments.keep_unproven,
         command=shlex.join(["edgecheck", *sys.argv[1:]]),
     )  # fmt: skip
 

@@ -188,9 +188,6 @@ class Exporter(Protocol):
     PRECISIONS: tuple[str, ...]  # those it writes itself; others are made from its fp32 file by quantizers/<format>.py
     RUNGS: tuple[Rung, ...]
 
-    def rungs(self, request: ExportRequest) -> tuple[str, ...]:
-        """Optional: names of the rungs to try for this request, in order. Without it: all of RUNGS, in order."""
-
     def applies(self, loaded: Loaded, rung: str) -> bool:
         """Optional: whether a rung has anything to do for this model; decided before it is tried or reported."""
 

@@ -30,17 +30,11 @@ INPUT_TYPES: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def rungs(request: ExportRequest) -> tuple[str, ...]:
-    """TorchScript is traced already, and cannot be captured."""
-    names = tuple(rung.name for rung in RUNGS)
-    if request.source.kind == "torchscript":
-        return ("trace", "frozen", "fixed")
-    return tuple(name for name in names if name != "frozen")
-
-
 def applies(loaded: Loaded, rung: str) -> bool:
-    """Without a free dimension there is none to fix."""
-    return rung != "fixed" or any(spec.dynamic for spec in loaded.signature.inputs)
+    """Without a free dimension there is none to fix; a script module is traced already, and cannot be captured."""
+    if rung == "fixed" and not any(spec.dynamic for spec in loaded.signature.inputs):
+        return False
+    return rung in ("trace", "frozen", "fixed") if loaded.form == "script" else rung != "frozen"
 
 
 def export(loaded: Loaded, request: ExportRequest, rung: str, out: Path) -> Exported:

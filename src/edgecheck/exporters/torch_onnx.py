@@ -20,13 +20,10 @@ RUNGS = (
 )
 
 
-def rungs(request: ExportRequest) -> tuple[str, ...]:
-    """A TorchScript file has only the old exporter."""
-    return ("trace",) if request.source.kind == "torchscript" else tuple(rung.name for rung in RUNGS)
-
-
 def applies(loaded: Loaded, rung: str) -> bool:
-    """Without a free dimension there is none to fix."""
+    """Without a free dimension there is none to fix; a script module has only the old exporter."""
+    if loaded.form == "script":
+        return rung == "trace"
     return rung != "fixed" or any(spec.dynamic for spec in loaded.signature.inputs)
 
 

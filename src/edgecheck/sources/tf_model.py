@@ -207,7 +207,7 @@ def _first_run(callee: Callee, examples: Mapping[str, Any], request: ExportReque
     try:
         found = run(callee, examples)
     except Exception as error:  # the user's model may raise anything
-        raise user_code.failure(f"{request.source.text}: the model fails on its example input", error) from error
+        raise user_code.failure(f"{request.source.text}: the model fails on its example input", error, "tf") from error
     if not found:
         raise EdgecheckError(f"{request.source.text}: the model returns no tensor")
     return found

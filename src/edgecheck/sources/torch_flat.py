@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import keyword
 import re
 from collections.abc import Mapping, Sequence
@@ -85,10 +86,10 @@ def flat_module(module: Any, tree: Tree) -> Any:
 
         def call(self, *tensors: Any) -> tuple[Any, ...]:
             args, kwargs = tree.arguments(tensors)
-            found, _ = _pytree.tree_flatten_with_path(self.model(*args, **kwargs))
+            found, _ = _pytree.tree_flatten_with_path(plain(self.model(*args, **kwargs)))
             kept = [(path, leaf) for path, leaf in found if isinstance(leaf, torch.Tensor)]
             if not self.output_names:
-                self.output_names = output_names([path for path, _ in kept])
+                self.output_names = output_names([path for path, _ in kept], tree.names)
             return tuple(leaf for _, leaf in kept)
 
     Flat.forward = named.forward(tree.names)
@@ -96,13 +97,24 @@ def flat_module(module: Any, tree: Tree) -> Any:
     return Flat()
 
 
-def output_names(paths: Sequence[Sequence[Any]]) -> list[str]:
-    """Names from dict keys and positions: `logits`, `output_0`; a single tensor is `output`."""
+def plain(value: Any) -> Any:
+    """A model's answer with dataclasses and mappings of any class (transformers' ModelOutput) as dicts."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, Mapping | type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(plain, value))
+    return type(value)(map(plain, value)) if type(value) in (tuple, list) else value
+
+
+def output_names(paths: Sequence[Sequence[Any]], inputs: Sequence[str]) -> list[str]:
+    """Names from dict keys and positions: `logits`, `output_0`; a single tensor is `output`; none is an input's."""
     names: list[str] = []
     for path in paths:
-        keys = [str(getattr(key, "key", getattr(key, "idx", key))) for key in path]
+        keys = [str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in path]
         words = keys if keys and not keys[0].isdigit() else ["output", *keys]
-        names.append(unique(identifier("_".join(words)), names))
+        names.append(unique(identifier("_".join(words)), [*inputs, *names]))
     return names
 
 

@@ -6,15 +6,15 @@ Whatever shape the user's inputs and outputs have (dicts, tuples, None, keyword 
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.errors import EdgecheckError
 from edgecheck.exporters import Dynamic, ExportRequest, InputOption, InputSpec, Loaded, OutputSpec, Signature
-from edgecheck.sources import torch_taps, user_code
+from edgecheck.sources import torch_float, torch_taps, user_code
 from edgecheck.sources.torch_flat import Tree, array, flat_module, run
+from edgecheck.sources.torch_parts import parameters, parts, quantised
 
 if TYPE_CHECKING:
     import numpy
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 NEEDS = ("torch", "numpy")
 ENVIRONMENT = "torch"
-
-WHAT = "an nn.Module, or (module, example inputs)"
 
 
 def load(request: ExportRequest) -> Loaded:
@@ -34,7 +32,7 @@ def load(request: ExportRequest) -> Loaded:
     _seed_numpy(request.seed)
     source = request.source
     if source.kind == "callable":
-        module, args, kwargs, dynamic = _parts(user_code.call(source), source.text)
+        module, args, kwargs, dynamic = parts(user_code.call(source), source.text)
         form = "module"
     elif source.kind == "pt2":
         module, args, kwargs, dynamic = _program(str(source.path), source.text)
@@ -50,83 +48,6 @@ def _seed_numpy(seed: int) -> None:
 
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
-
-
-def _parts(value: Any, text: str) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
-    """(module, args or None, kwargs, dynamic) of what the user's callable returned."""
-    if isinstance(value, Mapping) and "model" in value:
-        return _parts_of_mapping(value, text)
-    rest: Sequence[Any] = ()
-    if isinstance(value, tuple):
-        if not value:
-            raise EdgecheckError(f"{text} returned an empty tuple; it should return {WHAT}")
-        value, *rest = value
-    module = _module(value, text)
-    if len(rest) == 2 and isinstance(rest[1], Mapping):
-        return module, _tuple(rest[0]), dict(rest[1]), {}
-    if len(rest) > 1:
-        raise EdgecheckError(
-            f"{text} returned a tuple of {len(rest) + 1}; it should return {WHAT}, or (module, args, kwargs)"
-        )
-    if rest:
-        return module, *_split(rest[0], module), {}
-    example = getattr(module, "example_input_array", None)  # Lightning's convention
-    return (module, None, {}, {}) if example is None else (module, *_split(example, module), {})
-
-
-def _parts_of_mapping(value: Mapping[str, Any], text: str) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
-    unknown = sorted(set(value) - {"model", "inputs", "dynamic"})
-    if unknown:
-        raise EdgecheckError(f"{text} returned a dict with {unknown[0]!r}; it may have 'model', 'inputs' and 'dynamic'")
-    module = _module(value["model"], text)
-    args, kwargs = _split(value["inputs"], module) if "inputs" in value else (None, {})
-    return module, args, kwargs, dict(value.get("dynamic") or {})
-
-
-def _module(value: Any, text: str) -> Any:
-    import torch
-
-    if isinstance(value, torch.nn.Module | torch.export.ExportedProgram):
-        return value
-    inner = getattr(value, "model", None)  # a fastai Learner, a Lightning-like wrapper
-    if isinstance(inner, torch.nn.Module):
-        return inner
-    raise EdgecheckError(f"{text} returned {_kind(value)}; it should return {WHAT}")
-
-
-def _kind(value: Any) -> str:
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-def _split(example: Any, module: Any) -> tuple[Any, dict[str, Any]]:
-    """Example inputs into positional and keyword ones: a dict keyed by the parameters of forward is the latter."""
-    if isinstance(example, Mapping):
-        parameters = _parameters(module)
-        if set(example) <= set(parameters):
-            return (), dict(example)
-        return (example,), {}
-    return _tuple(example), {}
-
-
-def _tuple(example: Any) -> tuple[Any, ...]:
-    return tuple(example) if isinstance(example, tuple | list) else (example,)
-
-
-def _parameters(module: Any) -> list[str]:
-    """Names of forward's parameters; of a script module, from its schema."""
-    import torch
-
-    if isinstance(module, torch.jit.ScriptModule):
-        return [argument.name for argument in module.forward.schema.arguments[1:]]
-    try:
-        return [
-            name
-            for name, parameter in inspect.signature(module.forward).parameters.items()
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        ]
-    except (TypeError, ValueError):
-        return []
 
 
 def _program(path: str, text: str) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
@@ -152,15 +73,32 @@ def _loaded(request: ExportRequest, module: Any, form: str, args: Any, kwargs: d
         form = "exported"
     elif isinstance(module, torch.jit.ScriptModule):
         form = "script"
+    _refuse_weightless(request, module)
     notes = _evaluate(module)
-    names = _parameters(module if form != "exported" else module.module())
+    names = parameters(module if form != "exported" else module.module())
     if args is None:
         args = _from_options(request, names, module)
         kwargs = {}
+    if form == "module" and (place := quantised(module)):
+        notes = (
+            *notes, f"{place} is quantised by torch already, which few converters take: return the float module "
+            "and say --precision int8-dynamic or int8-static",
+        )  # fmt: skip
+    if form == "module" and (was := torch_float.other_type(module)):
+        args, kwargs = torch_float.widened(module, args, kwargs)
+        notes = (*notes, f"the model computed in {was}: it is taken in float32; --precision says how it is written")
     tree = Tree(args, kwargs, names)
     examples = _replace(tree.examples(), request)
+    for name, value in examples.items():
+        if not value.size:
+            raise EdgecheckError(
+                f"{request.source.text}: the example of {name} is empty ({'x'.join(map(str, value.shape))})",
+                help="give an example with at least one element in every dimension",
+            )
     flat = flat_module(module if form != "exported" else module.module(), tree)
     outputs = _first_run(flat, examples, request)
+    if form == "module" and any(isinstance(inner, torch.jit.ScriptModule) for inner in module.modules()):
+        module, form = _as_script(flat, examples), "script"
     specs = tuple(_spec(name, value, request.inputs, dynamic, module) for name, value in examples.items())
     _check_dynamic(request.inputs, examples)
     signature = Signature(inputs=specs, outputs=tuple(_output(n, a) for n, a in outputs.items()))
@@ -172,6 +110,26 @@ def _loaded(request: ExportRequest, module: Any, form: str, args: Any, kwargs: d
         notes=notes, parameters=sum(p.numel() for p in weights.parameters()),
         extra={"flat": flat, "tree": tree},
     )  # fmt: skip
+
+
+def _refuse_weightless(request: ExportRequest, module: Any) -> None:
+    """Layers without weights: lazy ones, and those of the meta device."""
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    if isinstance(module, torch.export.ExportedProgram):
+        return
+    for name, parameter in module.named_parameters():
+        if is_lazy(parameter):
+            raise EdgecheckError(
+                f"{request.source.text}: {name} is of a lazy layer and has no values yet",
+                help="call the module once on an example before it is returned",
+            )
+        if parameter.is_meta:
+            raise EdgecheckError(
+                f"{request.source.text}: {name} lies on the meta device and has no values",
+                help="build the module on the CPU and load its weights",
+            )
 
 
 def _evaluate(module: Any) -> tuple[str, ...]:
@@ -282,7 +240,18 @@ def _first_run(flat: Any, examples: Mapping[str, Any], request: ExportRequest) -
     try:
         return run(flat, examples)
     except Exception as error:  # the user's forward may raise anything
-        raise user_code.failure(f"{request.source.text}: the model fails on its example input", error) from error
+        raise user_code.failure(
+            f"{request.source.text}: the model fails on its example input", error, "torch"
+        ) from error
+
+
+def _as_script(flat: Any, examples: Mapping[str, Any]) -> Any:
+    """A module with script modules inside as one script: torch.export cannot look into those, tracing keeps them."""
+    import torch
+
+    with torch.no_grad():
+        tensors = tuple(torch.from_numpy(value.copy()) for value in examples.values())
+        return torch.jit.trace(flat, tensors, check_trace=False)
 
 
 def _output(name: str, array: Any) -> OutputSpec:

@@ -22,6 +22,9 @@ LOCKED = frozenset({
     "litert_torch", "ai_edge_litert", "numpy", "google", "torchao", "edgecheck",
 })  # fmt: skip
 
+#: Whose environment has a framework's own package.
+FRAMEWORKS = {"torch": "torch", "tensorflow": "tf", "keras": "tf", "tf_keras": "tf"}
+
 
 def call(source: Source) -> Any:
     """What the user's callable returns. Raises `EdgecheckError` for whatever goes wrong in it."""
@@ -40,7 +43,7 @@ def call(source: Source) -> Any:
     except EdgecheckError:
         raise
     except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise failure(f"{source.text} raised", error) from error
+        raise failure(f"{source.text} raised", error, source.framework) from error
 
 
 def _is_model(target: Any) -> bool:
@@ -63,18 +66,18 @@ def _import(source: Source) -> ModuleType:
         spec.loader.exec_module(module)
         return module
     except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise failure(f"{source.text} cannot be imported", error) from error
+        raise failure(f"{source.text} cannot be imported", error, source.framework) from error
 
 
-def failure(says: str, error: BaseException) -> EdgecheckError:
-    """`says: Type: message (file.py:23)`, with a remedy where one is known."""
+def failure(says: str, error: BaseException, framework: str) -> EdgecheckError:
+    """`says: Type: message (file.py:23)`, with a remedy where one is known; `framework` is the source's."""
     place = user_place(error)
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{Path(error.filename).name}:{error.lineno}"
     where = f" ({place})" if place else ""
     message = first_line(error)
     name = type(error).__name__
-    return EdgecheckError(f"{says}: {name}{': ' if message else ''}{message}{where}", help=_remedy(error))
+    return EdgecheckError(f"{says}: {name}{': ' if message else ''}{message}{where}", help=_remedy(error, framework))
 
 
 def line(error: BaseException) -> str:
@@ -82,12 +85,16 @@ def line(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
 
-def _remedy(error: BaseException) -> str | None:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        root = error.name.partition(".")[0]
-        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        return f"install {root} beside edgecheck (Python {version}), or let EDGECHECK_TORCH_PYTHON name one that has it"
-    return None
+def _remedy(error: BaseException, framework: str) -> str | None:
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return None
+    root = error.name.partition(".")[0]
+    other = FRAMEWORKS.get(root, framework)
+    if other != framework:
+        return f"this ran as a {framework} source; if it is a {other} one, say --framework {other}"
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    variable = f"EDGECHECK_{framework.upper()}_PYTHON"
+    return f"install {root} beside edgecheck (Python {version}), or let {variable} name one that has it"
 
 
 class _UserPackages:
