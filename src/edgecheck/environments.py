@@ -22,7 +22,7 @@ from edgecheck.errors import EdgecheckError
 NAMES = ("torch", "tf")
 
 #: Made on demand: an older runtime, and the oracles that decide op support.
-ORACLES = ("tflite-runtime", "vela", "tflm", "tf-gpu-analyzer")
+ORACLES = ("tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu")
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
 FIRST = {"torch": "torch"}
@@ -38,6 +38,7 @@ PROOF = {
     "vela": ("ethosu.vela",),
     "tflm": ("tflite_micro",),
     "tf-gpu-analyzer": ("tensorflow",),
+    "ort-webgpu": ("onnxruntime",),
 }
 
 Say = Callable[[str], None]
