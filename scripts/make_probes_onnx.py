@@ -128,12 +128,15 @@ class Maker:
     def probe(self) -> Json | None:
         """One random probe; None where chance made an invalid one."""
         op = self.d.choice(self.ops)
-        spec = self._start(op)
-        if spec is None:
+        try:
+            spec = self._start(op)
+            if spec is None:
+                return None
+            for change, share in self._changes():
+                if self.d.odds(share):
+                    change(spec)
+        except (ValueError, OverflowError):  # a NaN to quantise, a size smaller than its window
             return None
-        for change, share in self._changes():
-            if self.d.odds(share):
-                change(spec)
         for one in spec["i"]:
             if one is not None:
                 one.pop("data", None)
