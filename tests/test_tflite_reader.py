@@ -141,7 +141,7 @@ def test_tensors_equal_the_generated_schema(models, expected, name):
             assert list(quantized.scales if quantized else ()) == other["scales"]
             if quantized is not None:
                 assert list(quantized.zero_points) == other["zero_points"]
-                assert quantized.axis == (other["axis"] if len(other["scales"]) > 1 else None)
+                assert quantized.axis == other["axis"]
 
 
 @pytest.mark.export

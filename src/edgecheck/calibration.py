@@ -75,12 +75,11 @@ def _arrays(path: Path) -> dict[str, Any]:
 
 
 def _numbers(packed: Any, name: str, path: Path) -> Any:
+    cause: ValueError | None = None
     try:
         array = packed[name]
     except ValueError as error:  # numpy speaks of its own option allow_pickle here
         array, cause = None, error
-    else:
-        cause = None
     if getattr(getattr(array, "dtype", None), "kind", "O") not in "biuf":
         raise EdgecheckError(
             f"{name!r} of {path} is no array of numbers: Python objects are never loaded",

@@ -45,11 +45,11 @@ class Data(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantization:
-    """Affine quantisation: real = scale * (q - zero_point), per tensor or along `axis`."""
+    """Affine quantisation: real = scale * (q - zero_point), per tensor (one scale) or along `axis`."""
 
     scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-    axis: int | None = None  # None: one scale for the whole tensor
+    zero_points: tuple[int, ...]  # empty: the file has none, which counts as zeros
+    axis: int | None = None  # None: the file names none; with one scale it says nothing about the values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -311,7 +311,7 @@ def _tensor(one: Mapping[str, Any], name: str) -> Tensor:
         import numpy
 
         exact = tuple(float(numpy.float32(x)) for x in scales)
-        quantization = Quantization(scales=exact, zero_points=tuple(points), axis=axis if len(scales) > 1 else None)
+        quantization = Quantization(scales=exact, zero_points=tuple(points), axis=axis)
     dims = one.get("sig") or one["s"]
     return Tensor(
         name=name, dtype=one["t"], shape=tuple(None if d < 0 else d for d in dims), quantization=quantization,

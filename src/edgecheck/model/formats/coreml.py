@@ -19,7 +19,7 @@ from edgecheck.model.formats.coreml_network import Network
 from edgecheck.model.formats.coreml_package import Weights, package_hash, specification
 from edgecheck.model.formats.coreml_proto import decode, message
 from edgecheck.model.formats.coreml_values import Blob
-from edgecheck.model.formats.mapped import map_file, sha256
+from edgecheck.model.formats.mapped import map_file, release, sha256
 from edgecheck.model.graph import Graph, Model, Node
 
 SUFFIXES = (".mlpackage", ".mlmodel")
@@ -44,6 +44,7 @@ def read(path: Path) -> Model:
     if not any(graph is not None for graph in reader.graphs):
         raise FormatError(f"{path} holds no model: no field of a Core ML specification is in it")
     graphs = tuple(graph for graph in reader.graphs if graph is not None)
+    release(buffer)
     digest = package_hash(path) if path.is_dir() else sha256(buffer)
     metadata |= {"weights": _weight_files(graphs, reader.weights), "compute_precision": _precision(graphs)}
     return Model(path=path, format=FORMAT, sha256=digest, graphs=graphs, metadata=metadata)

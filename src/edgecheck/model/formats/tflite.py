@@ -12,7 +12,7 @@ from typing import Any
 
 from edgecheck.errors import FormatError
 from edgecheck.model.formats.flat import FlatBuffer, Table
-from edgecheck.model.formats.mapped import map_file, sha256
+from edgecheck.model.formats.mapped import map_file, release, sha256
 from edgecheck.model.formats.tflite_options import CUSTOM, attributes, intermediates, operator_name
 from edgecheck.model.formats.tflite_tensors import Buffers, read_tensors
 from edgecheck.model.graph import Graph, Model, Node, Tensor
@@ -66,6 +66,7 @@ def _model(path: Path, buffer: memoryview) -> Model:
         for index, one in enumerate(subgraphs)
     )
     metadata = _metadata(root, buffer, subgraphs)
+    release(buffer)
     return Model(path=path, format=FORMAT, sha256=sha256(buffer), graphs=graphs, metadata=metadata)
 
 

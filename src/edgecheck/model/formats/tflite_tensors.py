@@ -160,7 +160,11 @@ def _dtype(code: int) -> str | None:
 
 
 def _quantization(table: Table | None) -> Quantization | None:
-    """None where there are no scales (a range alone, as in float models, quantises nothing)."""
+    """None where there are no scales (a range alone, as in float models, quantises nothing).
+
+    Zero points that the file leaves out stay left out: runtimes take them as 0, and Vela takes such a tensor as not
+    quantised. `axis` is the file's `quantized_dimension`, which is 0 where it is left out.
+    """
     if table is None:
         return None
     scales = table.numbers(_SCALE, "f") or ()
@@ -168,5 +172,4 @@ def _quantization(table: Table | None) -> Quantization | None:
     if not scales:
         blocks = table.integer(_DETAILS_TYPE, "B") in _BLOCKWISE
         return Quantization(scales=(), zero_points=(), axis=axis) if blocks else None
-    zero_points = table.integers(_ZERO_POINT, "q") or (0,) * len(scales)
-    return Quantization(scales=scales, zero_points=zero_points, axis=axis if len(scales) > 1 else None)
+    return Quantization(scales=scales, zero_points=table.integers(_ZERO_POINT, "q"), axis=axis)
