@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "edgecheck"
 TYPES = {"errors", "findings", "model.graph", "tables.phrases", "tables.language", "tables.evaluation", "tables.scope", "tables.functions",
          "tables.observed", "tables.optable", "model.cost", "results", "exporters", "oracles", "runtimes", "sources", "reports", "cli",
          "model", "model.formats", "tables", ""}  # fmt: skip
-PLUGINS = ("exporters", "oracles", "runtimes", "reports", "model.formats", "sources")
+PLUGINS = ("exporters", "oracles", "runtimes", "reports", "model.formats", "sources", "risks", "rewrites")
 FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "onnxscript", "coremltools", "ai_edge_litert", "jax",
               "litert_torch", "ai_edge_quantizer", "tf2onnx", "tflite_runtime", "scipy", "google"}  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))

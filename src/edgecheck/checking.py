@@ -99,7 +99,9 @@ def check_model(model: Model, chosen: Sequence[Selection]) -> CheckedModel:
         targets.append(
             CheckedTarget(point=one.point, devices=one.devices, verdicts=verdicts, partition=made, findings=found)
         )
-    return CheckedModel(model=model, cost=cost(model), targets=tuple(targets), findings=(*_file_findings(model), *risks.find(model)))
+    return CheckedModel(
+        model=model, cost=cost(model), targets=tuple(targets), findings=(*_file_findings(model), *risks.find(model))
+    )
 
 
 def _file_findings(model: Model) -> Iterator[Finding]:

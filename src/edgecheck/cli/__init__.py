@@ -15,6 +15,7 @@ from edgecheck.errors import EdgecheckError
 VERBS = {
     "check": "hold model files against the op tables of targets and devices",
     "export": "turn a PyTorch or TensorFlow model into ONNX, Core ML and TFLite, with a proof of sameness",
+    "fix": "rewrite the operators that targets refuse, where that is proven to change nothing",
     "devices": "list devices, or what one of them offers",
     "ops": "list what a target supports, or the limits of one op",
     "explain": "say what a rule means, and what to do about it",
