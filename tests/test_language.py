@@ -252,3 +252,37 @@ def test_many_numbers_are_judged_as_one_by_one(name, sign, bound, numbers):
 
 def test_a_range_too_long_is_unknown_not_empty():
     assert isinstance(value("all(i > 5 for i in 0..attr.n)", attrs={"n": 10**9}), Unknown)
+
+
+def chain(*steps):
+    """One-input, one-output nodes in a row over `(op, dtype of its output)`; a scope for each, and the tensors."""
+    tensors = [tensor("t0", "uint8"), *(tensor(f"t{i + 1}", dtype) for i, (_, dtype) in enumerate(steps))]
+    nodes = [
+        Node(
+            graph=0, index=i, name="n", op=op, version=1, inputs=(tensors[i],), outputs=(tensors[i + 1],), attrs={}
+        )
+        for i, (op, _) in enumerate(steps)
+    ]  # fmt: skip
+    edges = Edges.of([Graph(index=0, name="g", inputs=(tensors[0],), outputs=(tensors[-1],), nodes=tuple(nodes))])
+    return lambda text, at, verdict=None: evaluate(
+        parse(text), Scope(node=nodes[at], env={}, edges=edges, verdict=verdict)
+    )
+
+
+def test_a_quantised_unit_is_seen_with_its_stored_types():
+    ask = chain(("DequantizeLinear", "float32"), ("Relu", "float32"), ("com.microsoft::QuantizeLinear", "uint16"))
+    assert ask("unit_type(in[0])", 1) == "uint8"
+    assert ask("unit_type(out[0])", 1) == "uint16"
+    assert ask("unit_type(in[0])", 0) == "uint8"
+    assert ask("unit_type(out[0])", 2) == "uint16"
+    plain = chain(("Relu", "float32"), ("DynamicQuantizeLinear", "uint8"))
+    assert plain("unit_type(out[0])", 0) == "float32"
+
+
+def test_the_verdict_of_the_node_before():
+    ask = chain(("Relu", "float32"), ("QuantizeLinear", "uint8"))
+    assert ask("maker_supported(in[0])", 0) is True
+    assert isinstance(ask("maker_supported(in[0])", 1), Unknown)
+    assert isinstance(ask("maker_supported(in[0])", 1, lambda node: "unknown"), Unknown)
+    assert ask("maker_supported(in[0])", 1, lambda node: "supported") is True
+    assert ask("maker_supported(in[0])", 1, lambda node: "fallback") is False

@@ -93,6 +93,28 @@ def static(tensor: Tensor) -> bool:
     return tensor.shape is not None and None not in tensor.shape
 
 
+def maker_supported(scope: Scope, tensor: Tensor) -> bool | Unknown:
+    """Whether this target supports the node that makes the tensor; true of what no node makes."""
+    node = scope.edges.producer.get(id(tensor))
+    if node is None:
+        return True
+    verdict = "unknown" if scope.verdict is None else scope.verdict(node)
+    return Unknown(f"what makes '{tensor.name}' is not decided") if verdict == "unknown" else verdict == "supported"
+
+
+def unit_type(tensor: Tensor, edges: Edges) -> str | Unknown:
+    """The dtype an engine sees that joins an operator with its DequantizeLinear before and QuantizeLinear behind."""
+    node = edges.producer.get(id(tensor))
+    readers = edges.consumers.get(id(tensor), ())
+    seen: Tensor | None = tensor
+    if node is not None and node.op.endswith("DequantizeLinear") and node.inputs:
+        seen = node.inputs[0]
+    elif readers and all(reader.op.endswith("::QuantizeLinear") or reader.op == "QuantizeLinear" for reader in readers):
+        seen = readers[0].outputs[0] if readers[0].outputs else None
+    dtype = seen.dtype if seen is not None else None
+    return dtype or Unknown(f"the dtype of '{tensor.name}' is not known")
+
+
 def _values(tensor: Tensor, most: int) -> numpy.ndarray | Unknown:
     if tensor.data is None:
         return Unknown(f"'{tensor.name}' is not constant")
@@ -193,6 +215,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "const": lambda _, t: t.const,
     "folded": lambda scope, t: folded(t, scope.edges),
     "readers_supported": readers_supported,
+    "maker_supported": maker_supported,
+    "unit_type": lambda scope, t: unit_type(t, scope.edges),
     "origin": lambda scope, t: origin(t, scope.edges),
     "after": after,
     "before": before,

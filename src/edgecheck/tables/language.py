@@ -54,6 +54,8 @@ TENSOR_FUNCTIONS = frozenset(
         "before",
         "made_with",
         "readers_supported",
+        "maker_supported",
+        "unit_type",
         "shape1",
         "shape4",
     }
