@@ -44,7 +44,7 @@ test-all: environments oracles models lint check ## everything: every oracle, te
 	$(RUN)pytest -n 2 --dist loadfile
 
 matrix: environments models ## source × target × precision over the architectures, proven or why not
-	$(RUN)python scripts/matrix.py
+	$(RUN)python scripts/matrix.py --json docs/exports.json --page docs/exports.md
 
 bench: environments models ## speed and memory, as ratios against something measured in the same run
 	$(RUN)python scripts/bench.py

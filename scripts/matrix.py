@@ -1,14 +1,16 @@
 """Source × format × precision over the architectures people ship: proven, not proven and why, or the converter cannot.
 
-    python scripts/matrix.py [--rows gru,cond] [--precision fp32] [--format onnx] [--json FILE]
+    python scripts/matrix.py [--rows gru,cond] [--precision fp32] [--format onnx] [--json FILE] [--page docs/exports.md]
+    python scripts/matrix.py --rows none --json FILE --page docs/exports.md      only the page, from what FILE holds
 
 Each cell is a whole `edgecheck export`: the ladder is walked, the file is run and proven. Two rows run at a time.
-The exit code is 1 when a cell that is held to be proven is not.
+Cells are added to those FILE holds already. The exit code is 1 when a cell that is held to be proven is not.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import sys
 import tempfile
@@ -16,8 +18,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from edgecheck import exporting, packages, sources
+from edgecheck import environments, exporting, packages, sources
 from edgecheck.deliverables import Artefact, Job
 from edgecheck.errors import EdgecheckError
 from edgecheck.exporters import PRECISIONS, SUFFIXES, Dynamic, InputOption
@@ -144,6 +147,58 @@ def table(
     return lines
 
 
+def page(held: dict[str, Any]) -> str:
+    """docs/exports.md: every cell that FILE holds, what is behind those that are not proven, and where from."""
+    found = held["cells"]
+    heads = [f"{format} {precision}" for format in SUFFIXES for precision in PRECISIONS]
+    lines = [
+        "# Exports that were proven", "", "<!-- made by scripts/matrix.py (make matrix): do not edit -->", "",
+        "Every cell is a whole `edgecheck export`: converted, run by the format's runtime (Core ML by edgecheck's own "
+        "evaluator), and held against the source. The figure is the lowest signal over error, in dB, of the cases that "
+        "were judged; `exact` is bit-identical. **↻** marks a cell where the converter fails by itself and a ladder "
+        "of other ways worked. Recurrent nets, encoders and detectors have no samples for static int8 here.", "",
+        f"Measured {held['date']} with `{held['command']}`: {held['versions']}.", "",
+        "The image networks are untrained (batch norms calibrated); "
+        "`pnet`, `rnet`, `onet` and `basic_pitch` are trained.", "",
+        f"| model | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}",
+    ]  # fmt: skip
+    lines += [f"| `{name}` | {' | '.join(_shown(row.get(head)) for head in heads)} |" for name, row in found.items()]
+    rest = [
+        f"- `{name}` {head}: {told['state']}: {told['detail']}"
+        for name, row in found.items() for head, told in row.items() if told["state"] != "proven"
+    ]  # fmt: skip
+    counted = sum(len(row) for row in found.values())
+    lines += ["", f"{counted - len(rest)} of {counted} cells are proven.", "", "## What is not proven", "", *rest]
+    ways = sorted({
+        (name, head, told["way"]) for name, row in found.items() for head, told in row.items()
+        if head.endswith("fp32") and told.get("ladder")
+    })  # fmt: skip
+    lines += ["", "## Ways round a converter that fails", "", *(f"- `{n}` {h}: {way}" for n, h, way in ways)]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "–"
+    if told["state"] != "proven":
+        return {"not proven": "**not proven**", "converter cannot": "**cannot**"}.get(told["state"], told["state"])
+    return f"{told['detail']}{' ↻' if told.get('ladder') else ''}"
+
+
+def versions() -> str:
+    """The converters and runtimes of both environments, as their locks pin them."""
+    wanted = {
+        "torch": ("torch", "onnx", "onnxruntime", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools"),
+        "tf": ("tensorflow-cpu", "keras", "tf2onnx"),
+    }
+    pinned = []
+    for name, packages_ in wanted.items():
+        lines = environments.lock(name).read_text("utf-8").splitlines()
+        pins = dict(line.split(" ")[0].split("==") for line in lines if "==" in line and line[:1].isalpha())
+        pinned += [f"{package} {pins[package]}" for package in packages_ if package in pins]
+    return ", ".join(pinned)
+
+
 def main() -> int:
     """Fill the table, print it, count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,7 +206,8 @@ def main() -> int:
     parser.add_argument("--format", help="only these, a comma list")
     parser.add_argument("--precision", help="only these, a comma list")
     parser.add_argument("--jobs", type=int, default=2, help="rows at a time (default: 2)")
-    parser.add_argument("--json", type=Path, help="write every cell there")
+    parser.add_argument("--json", type=Path, help="add every cell to this file")
+    parser.add_argument("--page", type=Path, help="write the page there")
     arguments = parser.parse_args()
     formats = tuple(arguments.format.split(",")) if arguments.format else tuple(SUFFIXES)
     precisions = tuple(arguments.precision.split(",")) if arguments.precision else PRECISIONS
@@ -160,13 +216,32 @@ def main() -> int:
     with ThreadPoolExecutor(arguments.jobs) as pool:
         found = dict(zip([row.name for row in chosen], pool.map(lambda row: cells(row, formats, precisions), chosen)))
     print("\n".join(["", *table(found, formats, precisions)]))
+    held = _held(arguments.json, found, [row.name for row in rows(models)])
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(held, indent=1) + "\n")
+    if arguments.page:
+        arguments.page.write_text(page(held), "utf-8")
+    return _count(found)
+
+
+def _held(file: Path | None, found: dict[str, dict[str, Any]], order: list[str]) -> dict[str, Any]:
+    """What the file holds with the new cells in it, rows in the table's order."""
+    old = json.loads(file.read_text("utf-8"))["cells"] if file and file.is_file() else {}
+    merged = {name: {**old.get(name, {}), **found.get(name, {})} for name in order if name in old or name in found}
+    for name, row in merged.items():
+        for head, told in row.items():
+            told["ladder"] = (name, head.split()[0]) in FAILING and told["state"] == "proven"
+    return {
+        "date": datetime.date.today().isoformat(), "command": "python scripts/matrix.py", "versions": versions(),
+        "cells": merged,
+    }  # fmt: skip
+
+
+def _count(found: dict[str, dict[str, dict[str, str]]]) -> int:
+    """Print the sums; 1 when a cell that is held to be proven is not."""
     flat = [(name, head, told["state"]) for name, row in found.items() for head, told in row.items()]
     proven = [(name, head) for name, head, state in flat if state == "proven"]
-    ladders = sorted(
-        {(name, head) for name, head in proven if (name, head.split()[0]) in FAILING and head.endswith("fp32")}
-    )
+    ladders = {(name, head) for name, head in proven if (name, head.split()[0]) in FAILING and head.endswith("fp32")}
     missed = [
         (name, head)
         for name, head, state in flat

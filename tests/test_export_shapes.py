@@ -42,10 +42,11 @@ SHAPED = {
     "hooked": (["x"], ["output"], EVAL),
     "lists": (["xs_0", "xs_1"], ["output_0", "output_1"], EVAL),
 }
-#: What every run of the tests exports to all three formats; the rest to ONNX only, and everywhere with the slow tests.
+#: What every run of the tests exports to all three formats, and to ONNX only; the rest goes with the slow tests.
 EVERYWHERE = ("lit", "half", "data_class", "scripted_inside")
-QUICK = [(name, format) for name in SHAPED for format in (ALL if name in EVERYWHERE else ALL[:1])]
-SLOW = [(name, format) for name in SHAPED if name not in EVERYWHERE for format in ALL[1:]]
+ONNX_ONLY = ("learner", "parallel", "compiled", "dict_in", "optional_keyword", "numpy_inputs")
+QUICK = [*((name, format) for name in EVERYWHERE for format in ALL), *((name, "onnx") for name in ONNX_ONLY)]
+SLOW = [(name, format) for name in SHAPED for format in ALL if (name, format) not in QUICK]
 
 REFUSED = {
     "state": "returned weights without a module (a state dict); it should return an nn.Module",
@@ -93,7 +94,7 @@ def test_shapes_people_have_are_proven(quick: dict, name: str, format: str) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "format"), SLOW)
-def test_and_in_the_other_formats(slow: dict, name: str, format: str) -> None:
+def test_and_the_others(slow: dict, name: str, format: str) -> None:
     hold(slow[f"{name}/{format}"], name)
 
 

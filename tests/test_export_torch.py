@@ -254,6 +254,16 @@ def test_every_precision_of_core_ml_and_its_weights(tmp_path):
 
 @pytest.mark.export
 @pytest.mark.slow
+def test_a_reshape_between_quantised_values_keeps_its_zero_point_in_core_ml(tmp_path):
+    calibration = f"{CASES / 'calibration.py'}:cnn"
+    asked = job("flattened", tmp_path, ("coreml",), precisions=("int8-static",), calibration=calibration)
+    (artefact,) = exporting.export(asked).artefacts
+    assert artefact.verdict.state == "proven"
+    assert artefact.signal_db > 25
+
+
+@pytest.mark.export
+@pytest.mark.slow
 def test_every_precision_of_onnx_and_tflite(tmp_path):
     precisions = ("fp32", "fp16", "int8-dynamic", "int8-static")
     calibration = f"{CASES / 'calibration.py'}:cnn"

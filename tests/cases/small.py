@@ -18,6 +18,18 @@ class Cnn(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class Flattened(nn.Module):
+    """A reshape between two quantised values: coremltools lost a zero point there."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 16, 3, padding=1)
+        self.head = nn.Linear(16 * 8 * 8, 10)
+
+    def forward(self, image):
+        return self.head(nn.functional.max_pool2d(torch.relu(self.first(image)), 2).flatten(1))
+
+
 class Encoder(nn.Module):
     def __init__(self, width=32, heads=4, longest=64):
         super().__init__()
@@ -102,6 +114,10 @@ class Deaf(nn.Module):
 class NotFinite(nn.Module):
     def forward(self, x):
         return torch.log(-x.abs())
+
+
+def flattened():
+    return Flattened(), (torch.randn(1, 3, 16, 16),)
 
 
 def cnn():
