@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -216,6 +217,74 @@ def test_a_stdout_that_takes_nothing(relu):
     command = f"{sys.executable} -m edgecheck check {relu} >&-"
     shut = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (shut.returncode, shut.stderr) == (2, "error: stdout is closed\n  help: say --output-file FILE\n")
+
+
+@pytest.mark.parametrize("verb", ["ops", "devices", "explain", "explain EC101", "ops ort-cpu Relu"])
+def test_every_list_says_that_stdout_is_closed_and_bears_a_reader_that_leaves(verb):
+    program = f"{sys.executable} -m edgecheck {verb}"
+    shut = subprocess.run(["sh", "-c", f"{program} >&-"], capture_output=True, text=True, timeout=60, check=False)
+    assert (shut.returncode, shut.stderr) == (2, "error: stdout is closed\n  help: say --output-file FILE\n")
+    left = subprocess.run(
+        ["bash", "-c", f"{program} | true; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert (left.returncode, left.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "a\n::error::x\x1b[31m.onnx"], ["check", "relu.onnx", "--target", "a\n::error::x\x1b[31m"],
+        ["devices", "a\n::error::x\x1b[31m"], ["ops", "ort-cpu", "a\n::error::x\x1b[31m"],
+        ["explain", "a\n::error::x\x1b[31m"],
+    ],
+)  # fmt: skip
+def test_an_error_is_one_line_whatever_the_name(relu, arguments, capsys):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out, "\x1b" in err) == (2, "", False)
+    assert "a\\n::error::x\\x1b[31m" in err
+
+
+@pytest.mark.parametrize("arguments", [["devices", ""], ["ops", ""], ["ops", "ort-cpu", ""], ["ops", "ort-cpu@"]])
+def test_an_empty_name_is_no_name(arguments, capsys):
+    assert run(capsys, *arguments)[:2] == (2, "")
+
+
+#: What root may do although the mode of a file says no.
+WITHOUT_ROOT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.skipif(bool(WITHOUT_ROOT) and not shutil.which("setpriv"), reason="root reads everything")
+def test_what_may_not_be_read_or_written(relu):
+    def check(*arguments):
+        command = [*WITHOUT_ROOT, sys.executable, "-m", "edgecheck", "check", *arguments, "--target", "ort-cpu"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    closed = Path("m/closed")
+    closed.mkdir(parents=True)
+    for name in ("m/relu.onnx", "m/locked.onnx", "m/closed/relu.onnx"):
+        shutil.copy(relu, name)
+    Path("m/locked.onnx").chmod(0)
+    closed.chmod(0)
+    Path("kept.txt").write_text("kept")
+    Path("kept.txt").chmod(0o444)
+    Path("old.txt").touch(0o600)
+    code, out, err = check("m")
+    assert (code, err) == (3, "")
+    assert "note[EC905]: not checked: m/closed may not be read: permission denied" in out
+    assert "note[EC905]: not checked: m/locked.onnx may not be read: permission denied" in out
+    assert check("m/closed") == (2, "", "error: m/closed may not be read\n")
+    assert check("m/locked.onnx") == (2, "", "error: m/locked.onnx may not be read: permission denied\n")
+    assert check("relu.onnx", "--output-file", "kept.txt") == (
+        2,
+        "",
+        "error: cannot write kept.txt: Permission denied\n",
+    )
+    assert Path("kept.txt").read_text() == "kept"
+    assert check("relu.onnx", "--output-file", "old.txt")[0] == 0
+    assert Path("old.txt").stat().st_mode & 0o777 == 0o600
+    closed.chmod(0o755)
 
 
 def test_the_report_goes_into_a_pipe_and_through_a_link(relu, capsys):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -121,7 +122,7 @@ def models(arguments: Iterable[str]) -> list[ModelFile]:
             raise EdgecheckError("a model's name is empty", help="is a variable of the shell not set?")
         path = Path(argument)
         if path.suffix not in {".mlpackage", ".mlmodelc"} and _is_folder(path):
-            inside = sorted(one for one in path.rglob("*") if _is_model(one))
+            inside = sorted(_inside(path))
             if not inside:
                 raise EdgecheckError(f"{path} holds no model", help=f"looked for {', '.join(MODEL_SUFFIXES)}")
             for one in inside:
@@ -133,12 +134,21 @@ def models(arguments: Iterable[str]) -> list[ModelFile]:
     return [ModelFile(path=path, found=found) for path, found in files.items()]
 
 
-def _is_model(path: Path) -> bool:
-    """Of what lies in a folder: a file or a package by its name, and nothing inside a package."""
-    suffix = path.suffix.lower()
-    if suffix not in MODEL_SUFFIXES or _inside_package(path):
-        return False
-    return suffix == ".mlpackage" or not path.is_dir()
+def _inside(folder: Path) -> Iterator[Path]:
+    """The models below a folder by their names, packages whole, links to folders not followed.
+
+    A folder that may not be entered comes too: reading it says so.
+    """
+    closed: list[Path] = []
+    for at, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        packages = [name for name in folders if name.lower().endswith((".mlpackage", ".mlmodelc"))]
+        folders[:] = [name for name in folders if name not in packages]
+        for name in (*names, *packages):
+            if Path(name).suffix.lower() in MODEL_SUFFIXES:
+                yield Path(at, name)
+    if folder in closed:
+        raise EdgecheckError(f"{folder} may not be read")
+    yield from (path for path in closed if os.path.lexists(path))  # a folder that is gone by now holds nothing
 
 
 def _is_folder(path: Path) -> bool:
@@ -146,10 +156,6 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError as error:  # a name too long, a folder that may not be entered
         raise EdgecheckError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _inside_package(path: Path) -> bool:
-    return any(parent.suffix == ".mlpackage" for parent in path.parents)
 
 
 def separated(values: Sequence[str] | None, option: str = "the list") -> list[str]:

@@ -49,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except EdgecheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        if error.help:
-            print(f"  help: {error.help}", file=sys.stderr)
+        _complain(str(error), error.help)
         return error.code
     except BrokenPipeError:
         # Whoever read stdout went away (`| head`): not an error of the check.
@@ -60,14 +58,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         # Where this is about a file, the place that opened it says so; what is left is stdout on a full disk.
         if error.filename is not None:
-            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            _complain(f"{error.filename}: {error.strerror}")
             return 2
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - what is left in the old buffer has no place
-        print(f"error: cannot write to stdout: {error.strerror or error}", file=sys.stderr)
+        _complain(f"cannot write to stdout: {error.strerror or error}")
         return 2
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        if sys.stderr is not None:
+            print("stopped", file=sys.stderr)
         return 130
+
+
+def _complain(sentence: str, help: str | None = None) -> None:
+    """An error on stderr, control characters of names in it as escapes; a closed stderr is None."""
+    from edgecheck.reports.words import line
+
+    if sys.stderr is None:
+        return
+    print(f"error: {line(sentence)}", file=sys.stderr)
+    if help:
+        print(f"  help: {line(help)}", file=sys.stderr)
 
 
 def _speak_utf8() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from edgecheck.cli import output
 from edgecheck.errors import EdgecheckError
 from edgecheck.reports.words import table
 from edgecheck.tables import bundle, devices
@@ -27,10 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the list, or one device."""
-    if arguments.device:
-        print("\n".join(_one(devices.get(arguments.device))))
+    if arguments.device is not None:
+        output.write("\n".join(_one(devices.get(arguments.device))), None)
         return 0
-    print("\n".join(_list(arguments.kind, arguments.target)))
+    output.write("\n".join(_list(arguments.kind, arguments.target)), None)
     return 0
 
 

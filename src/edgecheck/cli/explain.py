@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edgecheck.cli import output
 from edgecheck.errors import EdgecheckError
 
 HELP = "Say what a rule means, why it matters, what it looks like, and what to do."
@@ -24,11 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the rule's page, or the list."""
     pages = {path.stem: path for path in sorted(RULES.glob("EC*.md"))}
     if arguments.rule is None:
-        for path in pages.values():
-            print(path.read_text("utf-8").partition("\n")[0].removeprefix("# "))
+        titles = (path.read_text("utf-8").partition("\n")[0].removeprefix("# ") for path in pages.values())
+        output.write("\n".join(titles), None)
         return 0
     page = pages.get(arguments.rule.upper())
     if page is None:
         raise EdgecheckError(f"there is no rule '{arguments.rule}'", help=f"the rules: {', '.join(pages)}")
-    print(page.read_text("utf-8"), end="")
+    output.write(page.read_text("utf-8"), None)
     return 0

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from edgecheck.check import point
+from edgecheck.cli import output
 from edgecheck.errors import EdgecheckError
 from edgecheck.tables import bundle
 from edgecheck.tables.optable import Entry, Limit, OpTable, every_limit
@@ -28,13 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the targets, the ops or one op."""
     if arguments.target is None:
-        print("\n".join(_targets()))
+        output.write("\n".join(_targets()), None)
         return 0
-    name, _, version = arguments.target.partition("@")
+    name, sign, version = arguments.target.partition("@")
     table = bundle.load(name)
-    if version:
+    if sign:
         point(table, version)  # refuses one that lies outside
-    print("\n".join(_op(table, arguments.op) if arguments.op else _ops(table)))
+    output.write("\n".join(_ops(table) if arguments.op is None else _op(table, arguments.op)), None)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -91,9 +92,13 @@ def write(text: str, file: Path | None) -> None:
 
 def _replace(file: Path, content: bytes) -> None:
     """All or nothing: a temporary name beside it, then rename."""
+    if file.exists() and not os.access(file, os.W_OK):  # rename would replace what was protected
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     temporary = file.with_name(f".edgecheck-{os.getpid()}")
     try:
         temporary.write_bytes(content)
+        if file.exists():
+            temporary.chmod(file.stat().st_mode & 0o777)
         temporary.replace(file)
     except OSError:
         with suppress(OSError):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -47,8 +48,11 @@ def read(path: Path) -> Model:
 
     Raises FormatError, one sentence that says what is wrong with the file and what to do.
     """
-    plugin = _folder_plugin(path) if _is_folder(path) else _file_plugin(path)
-    model: Model = import_module(f"{__name__}.{plugin}").read(path)
+    try:
+        plugin = _folder_plugin(path) if _is_folder(path) else _file_plugin(path)
+        model: Model = import_module(f"{__name__}.{plugin}").read(path)
+    except OSError as error:  # of a package: a file or folder in it that may not be read, or is gone
+        raise FormatError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
     return model
 
 
@@ -60,6 +64,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _folder_plugin(path: Path) -> str:
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise FormatError(f"{path} may not be read: permission denied")
     if path.suffix == ".mlmodelc":
         raise FormatError(
             f"{path} is a compiled Core ML model, whose operations are not readable",
