@@ -52,3 +52,31 @@ def t(dtype: str, shape: list[int | None], **more: Any) -> dict[str, Any]:
 
 def op(kind: str, inputs: list[Any], outputs: list[Any], **attributes: Any) -> dict[str, Any]:
     return {"op": kind, "a": attributes, "i": inputs, "o": outputs}
+
+
+def onnx_file(
+    path: Path, kind: str, inputs: list[Any], *, constants: dict[str, Any] | None = None, **more: Any
+) -> Path:
+    """A model of one ONNX node: `inputs` are names of `constants`, "" or shapes of float inputs."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    opset = more.pop("opset", 18)
+    out = more.pop("out", None)
+    names, fed = [], []
+    for number, one in enumerate(inputs):
+        names.append(one if isinstance(one, str) else f"x{number}")
+        if not isinstance(one, str):
+            fed.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, one))
+    node = helper.make_node(kind, names, ["y"], **more)
+    made = helper.make_tensor_value_info("y", TensorProto.FLOAT, out)
+    fixed = [numpy_helper.from_array(value, name) for name, value in (constants or {}).items()]
+    graph = helper.make_graph([node], "g", fed, [made], fixed)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    return path
+
+
+def alone(capsys: Any, target: str, file: Path, *settings: str) -> tuple[str, str | None]:
+    """Verdict and limit of the only node of a file, as `edgecheck check` reports them."""
+    (node,) = report(capsys, target, file, *settings)
+    return node["verdict"], node["limit"]
