@@ -8,6 +8,7 @@ import time
 import webbrowser
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from edgecheck import checking, exporting, packages, sources
@@ -27,7 +28,15 @@ EPILOG = """examples:
 Needs the environments `edgecheck doctor --make torch,tf`; the two models come out of registry packages.
 """
 _ONET = "O-Net of facenet-pytorch (PyTorch, trained): five landmarks in a crop of a face."
-_PITCH = "basic-pitch (TensorFlow SavedModel, trained): notes and onsets in two seconds of audio."
+_PITCH = "basic-pitch (TensorFlow SavedModel, trained): notes and onsets in two seconds of audio; here of a chord."
+
+_INTRODUCTION = (
+    "<section><p>Two trained models became files for phones, boards and browsers. First each file is <b>proven</b>: "
+    "it was run on the same inputs as the model it came from, and the difference is measured. Then each file is "
+    "<b>checked</b> against what the engines of real devices can run: an operator is supported, falls back to the CPU, "
+    "is rejected (the model will not load), or it is not known. Open a graph to see where each operator runs; open the "
+    "findings to see why, on what evidence, and what to do.</p></section>"
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.quiet:
             print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
 
-    models = packages.folder_of(["facenet-pytorch", "basic-pitch"], say=say)
-    jobs = _jobs(models, arguments.out)
+    packages.folder_of(["facenet-pytorch", "basic-pitch"], say=say)
+    jobs = _jobs(arguments.out)
     with ThreadPoolExecutor(len(jobs)) as pool:
-        results = list(pool.map(lambda job: exporting.export(job, say), jobs))
+        results = list(pool.map(lambda job: exporting.export(job, lambda text: say(f"{job.name}: {text}")), jobs))
     say("checking every file on the bundled targets")
     checked = {
         one.path: checking.check_file(one.path, [], {}) for result in results for one in result.artefacts if one.path
@@ -65,16 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _jobs(models: Path, out: Path) -> list[Job]:
+def _jobs(out: Path) -> list[Job]:
     """Both models to three formats in fp32; O-Net also quantised, for the microcontrollers. Two cores: three jobs."""
-    pitch = models / "basic_pitch" / "basic_pitch" / "saved_models" / "icassp_2022" / "nmp"
+    pitch = sources.find("edgecheck.demo_models:pitch", "tf")
     net = sources.find("edgecheck.demo_models:onet", "torch")
     return [
         Job(source=net, formats=("onnx", "coreml"), out=out / "onet", name="onet"),
         Job(source=net, formats=("tflite",), precisions=("fp32", "int8-static"), out=out / "onet", name="onet",
             calibration="edgecheck.demo_models:crops"),
-        Job(source=sources.find(str(pitch)), formats=("onnx", "tflite", "coreml"), out=out / "basic-pitch",
-            name="basic-pitch"),
+        Job(source=pitch, formats=("onnx", "tflite", "coreml"), out=out / "basic-pitch", name="basic-pitch"),
     ]  # fmt: skip
 
 
@@ -113,6 +121,17 @@ def _targets(one: CheckedModel) -> list[str]:
 
 
 def _page(results: Sequence[Result], checked: Sequence[CheckedModel]) -> str:
-    sentences = (_ONET, _ONET, _PITCH)
-    sections = [proofs.section(result, sentence) for result, sentence in zip(results, sentences)]
-    return html.page("edgecheck demo", [*sections, *(html.model_section(one) for one in checked)])
+    sentences = {"onet": _ONET, "basic-pitch": _PITCH}
+    sections = [proofs.section(result, sentences[result.job.name]) for result in _by_name(results)]
+    return html.page("edgecheck demo", [_INTRODUCTION, *sections, *(html.model_section(one) for one in checked)])
+
+
+def _by_name(results: Sequence[Result]) -> list[Result]:
+    """The results of jobs that export one model, as one."""
+    merged: dict[str, Result] = {}
+    for result in results:
+        first = merged.get(result.job.name)
+        merged[result.job.name] = result if first is None else replace(
+            first, artefacts=(*first.artefacts, *result.artefacts), findings=(*first.findings, *result.findings)
+        )  # fmt: skip
+    return list(merged.values())
