@@ -167,9 +167,9 @@ def _candidates(plugin: Any, checked: CheckedModel) -> Iterator[tuple[str, tuple
     last = sorted(offered, key=lambda name: name == "as-onnx-defines-it")  # an operator's own rewrite makes fewer nodes
     for rewrite in last:
         yield rewrite, tuple(sorted(offered[rewrite]))
-    if any(_refused(target) for target in checked.targets):
-        for rewrite in plugin.WHOLE:
-            yield rewrite, ()
+    reasons = [v.reason or "" for t in checked.targets for v in t.verdicts if v.verdict in ("fallback", "rejected")]
+    for rewrite in plugin.whole(checked.model.metadata, reasons) if reasons else ():
+        yield rewrite, ()
 
 
 def _refused(target: CheckedTarget) -> list[tuple[int, int, str]]:

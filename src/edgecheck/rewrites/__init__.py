@@ -4,7 +4,7 @@ A plugin is one file per format, `<format>.py`, a module with
 
 - `NEEDS` and `ENVIRONMENT`: what it imports (inside functions), and the locked environment that has it,
 - `RUNTIME`: the runtime plugin that runs both files,
-- `offers(op)`: names of the rewrites for an operator, the likeliest first; `WHOLE`: those of the whole file,
+- `offers(op)`: names of the rewrites for an operator, the likeliest first; `whole(…)`: those of the whole file,
 - `SAYS`: what each does, in a few words,
 - `apply(path, rewrite, nodes, out)`: write the file with those nodes of the main graph rewritten; runs in a child,
 - `freeze(path, sizes, out)`: write the file with its free dimensions fixed; runs in a child.
@@ -26,11 +26,14 @@ class Rewriter(Protocol):
     NEEDS: tuple[str, ...]
     ENVIRONMENT: str
     RUNTIME: str
-    WHOLE: tuple[str, ...]
+    WHOLE: tuple[str, ...]  # names of the rewrites of a whole file
     SAYS: Mapping[str, str]
 
     def offers(self, op: str) -> tuple[str, ...]:
         """Names of the rewrites that take such a node."""
+
+    def whole(self, metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:
+        """Those of `WHOLE` that may help where operators are refused for these reasons, the likeliest first."""
 
     def apply(self, path: Path, rewrite: str, nodes: Sequence[int], out: Path) -> dict[str, Any]:
         """`{"rewritten": how many nodes, "versions": …}`; nothing is written where it is 0."""

@@ -33,6 +33,15 @@ def offers(op: str) -> tuple[str, ...]:
     return own if "::" in op else (*own, DEFINITION)
 
 
+def whole(metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:
+    """Folding; and other opsets, the nearest first, where a version is what stands in the way."""
+    if not any("opset" in reason or "version" in reason for reason in reasons):
+        return (FOLD,)
+    own = metadata.get("opset")
+    others = [one for one in OPSETS if one != own]
+    return (FOLD, *(f"opset-{one}" for one in sorted(others, key=lambda one: abs(one - int(own or OPSETS[0])))))
+
+
 def apply(path: Path, rewrite: str, nodes: Sequence[int], out: Path) -> dict[str, Any]:
     """See `Rewriter`. Raises what onnx raises for a file it refuses."""
     import onnx
@@ -138,9 +147,10 @@ def _defined(model: Any, node: Any, number: int, known: Known) -> tuple[list[Any
 def _body(schema: Any, node: Any, opset: int, known: Known) -> Any:
     import onnx
 
-    body = schema.function_body
-    if body is not None and len(body.node) and schema.has_function:
-        return body
+    if schema.has_function:
+        versions = list(schema.function_opset_versions)
+        fitting = [version for version in versions if version <= opset]  # a newer body may still fit: the checker tells
+        return _parsed(schema.get_function_with_opset_version(max(fitting, default=min(versions))))
     if not schema.has_context_dependent_function:
         return None
     types = []
@@ -153,8 +163,12 @@ def _body(schema: Any, node: Any, opset: int, known: Known) -> Any:
     content = schema.get_context_dependent_function_with_opset_version(
         max(versions, default=opset), node.SerializeToString(), types
     )
-    if not content:
-        return None
+    return _parsed(content) if content else None
+
+
+def _parsed(content: bytes) -> Any:
+    import onnx
+
     function = onnx.FunctionProto()
     function.ParseFromString(content)
     return function

@@ -27,6 +27,11 @@ def offers(op: str) -> tuple[str, ...]:
     return tuple(name for name, (ops, _, _) in RULES.items() if op in ops)
 
 
+def whole(metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:
+    """Folding, whatever the reasons."""
+    return WHOLE
+
+
 def apply(path: Path, rewrite: str, nodes: Sequence[int], out: Path) -> dict[str, Any]:
     """See `Rewriter`. Metadata buffers are kept; a file with a zip appended loses it, and is refused."""
     import ai_edge_litert

@@ -160,15 +160,31 @@ def _l2(b: Builder) -> bool:
     return True
 
 
-@rule("zero-bias-added", "CONV_2D", "DEPTHWISE_CONV_2D", says="a bias of zeros")
+@rule("zero-bias-added", "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", says="a bias of zeros")
 def _bias(b: Builder) -> bool:
     import numpy
 
-    if (len(b.inputs) > 2 and b.inputs[2] >= 0) or not b.is_float(b.x) or not b.is_float(b.inputs[1]):
+    if len(b.inputs) > 2 and b.inputs[2] >= 0:
         return False
-    zeros = b.constant(numpy.zeros(b.shape(b.y)[-1], numpy.float32))
+    channels = b.shape(b.y)[-1]
+    if b.is_float(b.x) and b.is_float(b.inputs[1]):
+        zeros = b.constant(numpy.zeros(channels, numpy.float32))
+    elif b.tensor(b.x).type == b.schema.TensorType.INT8 and b.tensor(b.inputs[1]).type == b.schema.TensorType.INT8:
+        zeros = b.constant(numpy.zeros(channels, numpy.int32))
+        b.tensor(zeros).quantization = _bias_quantization(b)
+    else:
+        return False
     _again(b, [*b.inputs[:2], zeros])
     return True
+
+
+def _bias_quantization(b: Builder) -> object:
+    """The scale that kernels take a bias in: the input's times the weights', channel by channel."""
+    made = b.schema.QuantizationParametersT()
+    scale = float(b.tensor(b.x).quantization.scale[0])
+    made.scale = [scale * float(one) for one in b.tensor(b.inputs[1]).quantization.scale]
+    made.zeroPoint = [0] * len(made.scale)
+    return made
 
 
 def _again(b: Builder, inputs: list[int]) -> None:
