@@ -1,0 +1,1 @@
+"""Vela's report as limits, for import_vela.py."""
