@@ -6,7 +6,8 @@
 The report names the operators and, in prose, the constraints of each. `vela_rules.bullets` says every constraint as a
 limit; a bullet that is not there stops the import. What the report leaves out is added by hand from the C++ sources in
 the package's sdist (`vela_rules.semantics`: what makes Vela refuse the file); what was measured (where the compiler
-fails after it has accepted the operator) stands at the end of each table, and is kept. Prints nothing when all went well; the tables are then reviewed and committed.
+fails after it has accepted the operator) stands at the end of each table, and is kept. Prints nothing when all went
+well; the tables are then reviewed and committed.
 """
 
 from __future__ import annotations

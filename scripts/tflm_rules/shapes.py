@@ -1,0 +1,234 @@
+"""What the kernels of reshaping, joining, cutting, padding, reducing and resizing operators demand."""
+
+from __future__ import annotations
+
+from tflm_rules.checks import F8, F816, REDUCE, Rule, constant, dtype, equal_quantization, inputs, rank, same, shared
+
+RULES: dict[str, list[Rule]] = {
+    "RESHAPE": [
+        inputs("1, 2", "reshape_common.cc:88"),
+        same("reshape_common.cc:77"),
+        (
+            "same-size",
+            "prod([1] + shape1(in[0])) == prod([1] + shape1(out[0]))",
+            "input and output must have the same number of elements",
+            "reshape_common.cc:78",
+        ),
+    ],
+    "SQUEEZE": [
+        (
+            "output-shape",
+            "[shape1(in[0])[i] for i in 0..len(shape1(in[0])) - 1 if not (shape1(in[0])[i] == 1 if len(known(attr.squeeze_dims, [])) == 0 else i in attr.squeeze_dims or i - len(shape1(in[0])) in attr.squeeze_dims)] == shape1(out[0])",
+            "the output must be the input without the squeezed dimensions",
+            "squeeze.cc:83",
+        ),
+        inputs("1", "squeeze.cc:48"),
+        rank(0, 8, "squeeze.cc:61"),
+        (
+            "same-size",
+            "prod([1] + shape1(in[0])) == prod([1] + shape1(out[0])) and in[0].dtype == out[0].dtype",
+            "input and output must have the same size",
+            "squeeze.cc:107",
+        ),
+        (
+            "axes",
+            "all(d >= -len(shape1(in[0])) and d < len(shape1(in[0])) and shape1(in[0])[d] == 1 for d in known(attr.squeeze_dims, []))",
+            "squeezed dimensions must be 1",
+            "squeeze.cc:74",
+        ),
+    ],
+    "EXPAND_DIMS": [
+        (
+            "output-shape",
+            "not const(in[1]) or size(in[1]) != 1 or shape1(out[0]) == shape1(in[0])[0:(value(in[1])[0] if value(in[1])[0] >= 0 else value(in[1])[0] + len(shape1(in[0])) + 1)] + [1] + shape1(in[0])[(value(in[1])[0] if value(in[1])[0] >= 0 else value(in[1])[0] + len(shape1(in[0])) + 1):]",
+            "the output must be the input with one dimension more",
+            "expand_dims.cc:73",
+        ),
+        inputs("2", "expand_dims.cc:90"),
+        constant("in[1]", "expand_dims.cc:102"),
+        ("axis-dtype", 'in[1].dtype == "int32"', "the axis must be int32", "expand_dims.cc:46"),
+        dtype(F816, "expand_dims.cc:140"),
+    ],
+    "TRANSPOSE": [
+        inputs("2", "transpose_common.cc:27"),
+        rank(0, 5, "transpose_common.cc:33"),
+        same("transpose_common.cc:35"),
+        constant("in[1]", "transpose_common.cc:37"),
+        (
+            "permutation",
+            "shape1(in[1]) == [len(shape1(in[0]))]",
+            "the permutation must be as long as the rank",
+            "transpose_common.cc:44",
+        ),
+        dtype(F816, "transpose.cc:64"),
+    ],
+    "CONCATENATION": [
+        (
+            "no-activation",
+            'attr.fused_activation_function == "NONE"',
+            "no activation can be fused",
+            "concatenation.cc:147",
+        ),
+        dtype(("float32", "int8", "int16", "int32", "int64", "bool"), "concatenation.cc:148"),
+        same("concatenation.cc:154"),
+        ("inputs", "len(inputs) <= 10", "at most 10 inputs", "concatenation.cc:158"),
+        (
+            "same-inputs",
+            "all(t.dtype == in[0].dtype for t in inputs)",
+            "all inputs must have the same type",
+            "concatenation.cc:169",
+        ),
+        ("rank", "all(len(shape1(t)) <= 6 for t in inputs)", "the rank is too high", "concatenation.cc:172"),
+        (
+            "same-quantization",
+            'in[0].dtype != "int8" or all(quantized(t) == quantized(out[0]) and (not quantized(t) or (t.scale == out[0].scale and t.zero_point == out[0].zero_point)) for t in inputs)',
+            "scales and zero points of inputs and output must be equal",
+            "concatenation.cc:183",
+        ),
+        (
+            "zero-point",
+            'in[0].dtype != "int16" or all(not quantized(t) or t.zero_point == 0 for t in inputs + outputs)',
+            "int16 tensors must have zero point 0",
+            "concatenation.cc:189",
+        ),
+    ],
+    "PACK": [dtype(("float32", "int8", "int16", "int32", "int64"), "pack.cc:101", "out[0]")],
+    "UNPACK": [dtype(("float32", "int32", "int16", "int8"), "unpack.cc:96")],
+    "SPLIT": [
+        constant("in[0]", "split.cc:78"),
+        (
+            "axis",
+            "scalar(in[0]) >= -len(shape1(in[1])) and scalar(in[0]) < len(shape1(in[1]))",
+            "the axis must exist",
+            "split.cc:94",
+        ),
+        dtype(("float32", "int8", "int16", "int32"), "split.cc:111", "in[1]"),
+    ],
+    "SPLIT_V": [
+        inputs("3", "split_v.cc:75"),
+        constant("in[2]", "split_v.cc:82"),
+        (
+            "axis",
+            "scalar(in[2]) >= -len(shape1(in[0])) and scalar(in[2]) < len(shape1(in[0]))",
+            "the axis must exist",
+            "split_v.cc:97",
+        ),
+        dtype(("float32", "int8", "int16", "int32"), "split_v.cc:114"),
+    ],
+    "SLICE": [
+        inputs("3", "slice.cc:50"),
+        ("index-dtype", 'in[1].dtype in ["int32", "int64"]', "begin must be int32 or int64", "slice.cc:109"),
+        dtype(("float32", "int32", "int8", "int16", "bool"), "slice.cc:151"),
+    ],
+    "STRIDED_SLICE": [
+        (
+            "output-shape",
+            "not (const(in[1]) and const(in[2]) and const(in[3])) or any(v <= 0 for v in value(in[3])) or [max(ceil(((shape1(in[0])[i] if (attr.end_mask // 2 ** i) % 2 == 1 else min(max(value(in[2])[i] + (shape1(in[0])[i] if value(in[2])[i] < 0 else 0), 0), shape1(in[0])[i])) - (0 if (attr.begin_mask // 2 ** i) % 2 == 1 else min(max(value(in[1])[i] + (shape1(in[0])[i] if value(in[1])[i] < 0 else 0), 0), shape1(in[0])[i]))) / value(in[3])[i]), 0) for i in 0..len(shape1(in[0])) - 1 if not ((attr.shrink_axis_mask // 2 ** i) % 2 == 1)] == shape1(out[0])",
+            "the output must have the slice's shape",
+            "strided_slice_common.cc:118",
+        ),
+        inputs("4", "strided_slice_common.cc:139"),
+        rank(0, 4, "strided_slice_common.cc:142"),
+        (
+            "constant",
+            "const(in[1]) and const(in[2]) and const(in[3])",
+            "begin, end and strides must be constant",
+            "strided_slice_common.cc:144",
+        ),
+        dtype(("float32", "int8", "int16", "int32", "bool"), "strided_slice.cc:78"),
+    ],
+    **shared(
+        ("PAD", "PADV2"),
+        [
+            inputs("2, 3", "pad_common.cc:36"),
+            same("pad_common.cc:53"),
+            rank(0, 5, "pad_common.cc:56"),
+            constant("in[1]", "pad_common.cc:72"),
+            (
+                "value",
+                "not exists(in[2]) or (in[2].dtype == in[0].dtype and size(in[2]) == 1)",
+                "the padding value must be one element of the input's type",
+                "pad_common.cc:60",
+            ),
+            (
+                "zero-point",
+                'in[0].dtype != "int8" or exists(in[2]) or not quantized(out[0]) or out[0].zero_point in -128..127',
+                "the zero point must be representable",
+                "pad_common.cc:103",
+            ),
+            (
+                "value-quantization",
+                'in[0].dtype != "int8" or not exists(in[2]) or (known(out[0].zero_point, 0) == known(in[2].zero_point, 0) and known(out[0].scale, 0) == known(in[2].scale, 0))',
+                "the padding value must be quantised as the output",
+                "pad_common.cc:110",
+            ),
+            (
+                "padded-shape",
+                'not const(in[1]) or (size(in[1]) == 2 * len(shape1(out[0])) and all(in[1].dtype != "int32" or shape1(in[0])[i] + value(in[1])[2 * i] + value(in[1])[2 * i + 1] == shape1(out[0])[i] for i in 0..len(shape1(out[0])) - 1))',
+                "the output's shape must be the input's plus the paddings",
+                "pad_common.cc:79",
+            ),
+            (
+                "paddings-dtype",
+                'in[1].dtype == "int32" or (in[1].dtype == "int64" and const(in[1]) and all(v == 0 for v in value(in[1])))',
+                "the paddings must be int32",
+                "pad_common.cc:74",
+            ),
+            dtype(("float32", "int8", "int16", "int32"), "pad.cc:102"),
+        ],
+    ),
+    "MIRROR_PAD": [
+        same("mirror_pad.cc:138"),
+        (
+            "paddings-dtype",
+            'in[1].dtype in ["int32", "int64"]',
+            "the paddings must be int32 or int64",
+            "mirror_pad.cc:69",
+        ),
+        dtype(F8, "mirror_pad.cc:146"),
+        (
+            "paddings-rank",
+            "len(shape1(in[1])) == 2 and shape1(in[1])[0] == len(shape1(in[0]))",
+            "the paddings must be a row for each dimension",
+            "mirror_pad.cc:181",
+        ),
+    ],
+    "MEAN": [*REDUCE, dtype(F816, "reduce_common.cc:346")],
+    "SUM": [*REDUCE, same("reduce_common.cc:368"), dtype(F816, "reduce_common.cc:406")],
+    **shared(
+        ("REDUCE_MAX", "REDUCE_MIN"),
+        [
+            *REDUCE,
+            same("reduce_common.cc:149"),
+            dtype(F8, "reduce_common.cc:188"),
+            equal_quantization("reduce_common.cc:174"),
+        ],
+    ),
+    "REDUCE_ALL": [*REDUCE, dtype(("bool",), "reduce_common.cc:268"), same("reduce_common.cc:417")],
+    "RESIZE_BILINEAR": [
+        inputs("2", "resize_bilinear.cc:36"),
+        rank(4, 4, "resize_bilinear.cc:46"),
+        rank(1, 1, "resize_bilinear.cc:47", "in[1]"),
+        ("size-dtype", 'in[1].dtype == "int32"', "the size must be int32", "resize_bilinear.cc:49"),
+        constant("in[1]", "resize_bilinear.cc:52"),
+        (
+            "corners",
+            "not attr.half_pixel_centers or not attr.align_corners",
+            "align_corners excludes half_pixel_centers",
+            "resize_bilinear.cc:59",
+        ),
+        dtype(F8, "resize_bilinear.cc:103", "out[0]"),
+    ],
+    "RESIZE_NEAREST_NEIGHBOR": [
+        inputs("2", "resize_nearest_neighbor.cc:38"),
+        rank(4, 4, "resize_nearest_neighbor.cc:50"),
+        (
+            "size-dtype",
+            'in[1].dtype == "int32" and shape1(in[1]) == [2]',
+            "the size must be two int32",
+            "resize_nearest_neighbor.cc:52",
+        ),
+        constant("in[1]", "resize_nearest_neighbor.cc:57"),
+        dtype(F816, "resize_nearest_neighbor.cc:108", "out[0]"),
+    ],
+}
