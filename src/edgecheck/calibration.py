@@ -69,7 +69,7 @@ def _arrays(path: Path) -> dict[str, Any]:
             raise EdgecheckError(f"{path} {'is no .npz file' if path.is_file() else 'does not exist'}", help=make)
         with numpy.load(path, allow_pickle=False) as packed:
             return {name: _numbers(packed, name, path) for name in packed.files}
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "it is damaged or was cut off"
         raise EdgecheckError(f"{path} cannot be read: {why}", help=make) from error
 
