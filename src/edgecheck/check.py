@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -290,9 +290,17 @@ _RULES: dict[Verdict, tuple[str, Severity]] = {
 
 
 def findings(
-    model: Model, target: TargetPoint, verdicts: Sequence[NodeVerdict], *, device: str | None = None
+    model: Model,
+    target: TargetPoint,
+    verdicts: Sequence[NodeVerdict],
+    *,
+    device: str | None = None,
+    rewrites: Callable[[str], Sequence[str]] = lambda op: (),
 ) -> Iterator[Finding]:
-    """One finding per cause (op and limit; the file for a limit on it), worst first, with its number of nodes."""
+    """One finding per cause (op and limit; the file for a limit on it), worst first, with its number of nodes.
+
+    `rewrites` names what `edgecheck fix` knows for an operator: the way out where the table has none.
+    """
     causes: dict[tuple[str, str, str], list[NodeVerdict]] = {}
     on_the_file = {limit.id for limit in target.table.limits if not _reads_the_node(limit.require)}
     for verdict in verdicts:
@@ -312,9 +320,14 @@ def findings(
             device=device,
             place=place(first.node),
             evidence=first.evidence,
-            help=first.help,
+            help=first.help or _rewritable(first, target, rewrites),
             count=len(group),
         )
+
+
+def _rewritable(found: NodeVerdict, target: TargetPoint, rewrites: Callable[[str], Sequence[str]]) -> str | None:
+    names = rewrites(found.node.op) if found.verdict != "unknown" else ()
+    return f"`edgecheck fix --target {target.table.id}` may rewrite it ({', '.join(names)})" if names else None
 
 
 def _reads_the_node(tree: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from edgecheck import residency, risks
@@ -88,12 +90,13 @@ def refuse_idle(names: Sequence[str], checked: Sequence[CheckedModel]) -> None:
 def check_model(model: Model, chosen: Sequence[Selection]) -> CheckedModel:
     """A model already read, on the given points."""
     targets = []
+    rewrites = partial(_rewrites, model.format)
     for one in chosen:
         verdicts = tuple(check(model, one.point))
         made = partition(model, verdicts, partial(macs, dynamic=1), whole=one.point.table.partition == "whole")
         device = ", ".join(one.devices) or None
         found = (
-            *findings(model, one.point, verdicts, device=device),
+            *findings(model, one.point, verdicts, device=device, rewrites=rewrites),
             *residency.findings(model, one.point, verdicts, made, device=device),
         )
         targets.append(
@@ -102,6 +105,14 @@ def check_model(model: Model, chosen: Sequence[Selection]) -> CheckedModel:
     return CheckedModel(
         model=model, cost=cost(model), targets=tuple(targets), findings=(*_file_findings(model), *risks.find(model))
     )
+
+
+def _rewrites(format: str, op: str) -> tuple[str, ...]:
+    """The rewrites of one operator that `edgecheck fix` knows."""
+    if find_spec(f"edgecheck.rewrites.{format}") is None:
+        return ()
+    named: tuple[str, ...] = import_module(f"edgecheck.rewrites.{format}").named(op)
+    return named
 
 
 def _file_findings(model: Model) -> Iterator[Finding]:

@@ -83,7 +83,10 @@ class CheckedModel:
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
-        return self.findings + tuple(finding for target in self.targets for finding in target.findings)
+        """The file's, each target's, and last the risks (EC6xx), which fail nothing."""
+        risks = tuple(finding for finding in self.findings if finding.rule.startswith("EC6"))
+        others = tuple(finding for finding in self.findings if not finding.rule.startswith("EC6"))
+        return others + tuple(finding for target in self.targets for finding in target.findings) + risks
 
 
 def all_findings(models: Sequence[CheckedModel], unchecked: Sequence[Finding]) -> list[Finding]:

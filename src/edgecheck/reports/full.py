@@ -32,15 +32,20 @@ def _model(one: CheckedModel, verbose: bool, colour: bool) -> Iterator[str]:
     about = f"{model.format}, {plural(model.node_count, 'operator')}{graphs}"
     yield f"{paint(line(str(model.path)), 'bold', colour)}  {about}, {macs}, {amount(cost.parameters)} parameters"
     yield ""
+    risks = [finding for finding in one.findings if finding.rule.startswith("EC6")]  # last: they fail nothing
     for finding in one.findings:
-        yield from block(finding, colour=colour, verbose=verbose)
-        yield ""
+        if finding not in risks:
+            yield from block(finding, colour=colour, verbose=verbose)
+            yield ""
     for target in one.targets:
         for finding in target.findings:
             yield from block(finding, colour=colour, verbose=verbose)
             yield ""
         if verbose:
             yield from _nodes(target, colour)
+    for finding in risks:
+        yield from block(finding, colour=colour, verbose=verbose)
+        yield ""
     yield from _rows(one.targets)
     yield ""
 

@@ -32,6 +32,9 @@ class Rewriter(Protocol):
     def offers(self, op: str) -> tuple[str, ...]:
         """Names of the rewrites that take such a node."""
 
+    def named(self, op: str) -> tuple[str, ...]:
+        """Those that were made for this operator: what a check's help line may promise to try."""
+
     def whole(self, metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:
         """Those of `WHOLE` that may help where operators are refused for these reasons, the likeliest first."""
 

@@ -27,10 +27,14 @@ SAYS = {
 LARGEST = 1 << 20  # elements of a folded constant
 
 
+def named(op: str) -> tuple[str, ...]:
+    """Rewrites made for this operator."""
+    return tuple(name for name, (ops, _, _) in RULES.items() if op in ops)
+
+
 def offers(op: str) -> tuple[str, ...]:
     """Rewrites of this operator; last ONNX's own definition, which exists for many."""
-    own = tuple(name for name, (ops, _, _) in RULES.items() if op in ops)
-    return own if "::" in op else (*own, DEFINITION)
+    return named(op) if "::" in op else (*named(op), DEFINITION)
 
 
 def whole(metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:

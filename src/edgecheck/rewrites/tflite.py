@@ -24,6 +24,11 @@ SAYS = {
 
 def offers(op: str) -> tuple[str, ...]:
     """Rewrites of this operator."""
+    return named(op)
+
+
+def named(op: str) -> tuple[str, ...]:
+    """Rewrites made for this operator."""
     return tuple(name for name, (ops, _, _) in RULES.items() if op in ops)
 
 
