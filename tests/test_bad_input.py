@@ -287,6 +287,21 @@ def test_what_may_not_be_read_or_written(relu):
     closed.chmod(0o755)
 
 
+@pytest.mark.parametrize(
+    ("surroundings", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_colour_is_for_a_terminal_that_has_it(relu, surroundings, coloured):
+    ours, theirs = os.openpty()
+    done = edgecheck("check", relu, "--target", "ort-cpu", stdout=theirs, env={**os.environ, **surroundings})
+    os.close(theirs)
+    text = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert "every operator is supported" in text
+    assert ("\x1b[" in text) == coloured
+
+
 def test_the_report_goes_into_a_pipe_and_through_a_link(relu, capsys):
     done = edgecheck("check", relu, "--output-file", "/dev/stdout", stdout=subprocess.PIPE)
     assert "every operator is supported" in done.stdout

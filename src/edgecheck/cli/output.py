@@ -62,8 +62,9 @@ def warn(sentences: Sequence[str]) -> None:
 
 
 def coloured(arguments: argparse.Namespace) -> bool:
-    """Colour only for a person: a terminal, no NO_COLOR, no file."""
-    return arguments.output_file is None and _terminal() and not os.environ.get("NO_COLOR")
+    """Colour only for a person: a terminal that has it, no NO_COLOR, no file."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return arguments.output_file is None and _terminal() and not plain
 
 
 def _terminal() -> bool:
