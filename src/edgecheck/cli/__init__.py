@@ -19,6 +19,7 @@ VERBS = {
     "devices": "list devices, or what one of them offers",
     "ops": "list what a target supports, or the limits of one op",
     "explain": "say what a rule means, and what to do about it",
+    "probe": "ask a real compiler or runtime about the limits of a table, or about model files",
     "doctor": "show what this machine can run; make and repair the frameworks' environments",
     "demo": "take two trained models through export, proof and check",
 }

@@ -1,0 +1,113 @@
+"""Stored probe results, op_tables/evidence/<oracle>-<version>.jsonl: read, written whole, kept small.
+
+A line is `{"target", "op", "limit", "side", "probe", "verdict", "reason", "oracle", "version", "date"}` and what was
+asked: `"spec"`, a description that `oracles.tflite_probe` or `oracles.onnx_probe` reads. Optional: `"at"`, the point of
+the target's axis that was measured (else the one that the oracle's version names, else the newest); `"settings"` of the
+target; `"differs"`, why the table is known to say something else. Older lines have the description under `"model"`, or
+only `"op_version"`, `"inputs"` and `"outputs"`: types without shapes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecheck.errors import EdgecheckError
+from edgecheck.tables import bundle
+
+Row = dict[str, Any]
+CONCLUSIVE = frozenset({"supported", "fallback", "rejected"})
+
+
+def folder() -> Path:
+    """op_tables/evidence of this checkout. Raises EdgecheckError (2) in an installation without one."""
+    tables = bundle.source_folder()
+    if tables is None:
+        raise EdgecheckError(
+            "evidence is kept in a checkout of edgecheck's repository, and this is an installed package",
+            help="run it there, or name a file with --out",
+        )
+    return tables / "evidence"
+
+
+def files() -> list[Path]:
+    return sorted(folder().glob("*.jsonl"))
+
+
+def read(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def of_target(target: str) -> list[Row]:
+    """Every stored result about a target, of all oracles."""
+    needle = f'"target":"{target}"'
+    rows = []
+    for path in files():
+        with path.open(encoding="utf-8") as lines:
+            rows += [json.loads(line) for line in lines if needle in line.replace('": "', '":"')]
+    return rows
+
+
+def described(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The description of what was asked; None in a line that has only types."""
+    found: Mapping[str, Any] | None = row.get("spec") or row.get("model")
+    return found
+
+
+def write(path: Path, rows: Iterable[Row]) -> None:
+    """All rows, or the file as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    text = "".join(json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n" for row in rows)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+    """The old rows with the new ones; where both asked the same of the same target, the new one."""
+    by_question = {question(row): row for row in (*old, *new)}
+    return sorted(
+        by_question.values(), key=lambda row: (row["target"], row["op"], row.get("limit") or "", str(row["probe"]))
+    )
+
+
+def question(row: Mapping[str, Any]) -> str:
+    """What a row asked, as a key: the target, its point and settings, and the model."""
+    asked = described(row) or {key: row.get(key) for key in ("op", "op_version", "inputs", "outputs")}
+    return json.dumps(
+        [row["target"], row.get("at"), row.get("settings"), row.get("limit") or "", asked], sort_keys=True
+    )
+
+
+def thinned(rows: Iterable[Row], each: int, each_of_limit: int = 6) -> list[Row]:
+    """At most `each` rows of one target, operator, side and verdict, more of one limit.
+
+    Those that differ from the table all stay.
+    """
+    kept: Counter[tuple[Any, ...]] = Counter()
+    out = []
+    for row in rows:
+        key = (row["target"], row["op"], row.get("limit") or "", row.get("side"), row["verdict"], row.get("at"))
+        kept[key] += 1
+        if kept[key] <= (each_of_limit if row.get("limit") else each) or row.get("differs"):
+            out.append(row)
+    return out
+
+
+def file_for(module: str, oracle: str, version: str) -> Path:
+    """Where the results of an oracle's version are kept: the file that has some, else <module>-<version>.jsonl."""
+    for path in files():
+        with path.open(encoding="utf-8") as lines:
+            first = json.loads(next(lines, "{}"))
+        if path.stem.startswith(f"{module}-") and (first.get("oracle"), first.get("version")) in (
+            (oracle, version),
+            (module, version),
+        ):
+            return path
+    return folder() / f"{module}-{version}.jsonl"
