@@ -108,11 +108,11 @@ def cell(one: Artefact) -> dict[str, str]:
     if one.path is None:
         return {
             "state": "converter cannot",
-            "detail": one.verdict.reason.splitlines()[0][:160] if one.verdict.reason else "",
+            "detail": one.verdict.reason.removeprefix("converter cannot: ")[:200],
             "way": "",
         }
     figure = "" if one.measured is None else "exact" if one.signal_db is None else f"{one.signal_db:.0f} dB"
-    detail = figure if one.verdict.state == "proven" else f"{figure} {one.verdict.reason}".strip()
+    detail = figure if one.verdict.state == "proven" else one.verdict.reason
     return {
         "state": one.verdict.state,
         "detail": detail[:200],
@@ -188,10 +188,12 @@ def _shown(told: dict[str, Any] | None) -> str:
 def versions() -> str:
     """The converters and runtimes of both environments, as their locks pin them."""
     wanted = {
-        "torch": ("torch", "onnx", "onnxruntime", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools"),
+        "torch": ("onnx", "onnxruntime", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools"),
         "tf": ("tensorflow-cpu", "keras", "tf2onnx"),
     }
-    pinned = []
+    pinned = [line.strip() for line in environments.lock("torch").with_suffix(".in").read_text("utf-8").splitlines()
+              if line.startswith("torch==")]  # fmt: skip
+    pinned = [line.replace("==", " ") for line in pinned]
     for name, packages_ in wanted.items():
         lines = environments.lock(name).read_text("utf-8").splitlines()
         pins = dict(line.split(" ")[0].split("==") for line in lines if "==" in line and line[:1].isalpha())

@@ -56,7 +56,8 @@ def prove(job: Job, reference: Reference, artefact: Artefact, say: Say) -> Artef
         trial = _try(job, reference, artefact, cases, runtime)
     except child.ChildError as error:
         happened = "does not run it" if error.what == "raised" else error.what
-        reason = f"{RUNTIME_NAMES[runtime]} {happened}: {error.detail}"
+        detail = error.detail.replace(str(artefact.path), "the file")  # it lies in a temporary folder
+        reason = f"{RUNTIME_NAMES[runtime]} {happened}: {detail}"
         state: Any = "not proven" if error.what == "raised" else "unknown"
         return replace(artefact, verdict=Verdict(state=state, reason=reason), ran_by=RUNTIME_NAMES[runtime])
     artefact = replace(artefact, ran_by=RUNTIME_NAMES[runtime], not_run=NOT_RUN.get(runtime, ""))

@@ -33,7 +33,22 @@ def _half(path: Path, out: Path) -> None:
     from onnxruntime.transformers import float16
 
     model = float16.convert_float_to_float16(onnx.load(str(path)), keep_io_types=True)
+    _once(model.graph)
     onnx.save(model, str(out))
+
+
+def _once(graph: Any) -> None:
+    """Each cast once, under a name of its own: the converter casts a value again for every node that wants it."""
+    seen: set[str] = set()
+    names: set[str] = set()
+    for node in list(graph.node):
+        if node.output and set(node.output) <= seen:
+            graph.node.remove(node)
+            continue
+        seen |= set(node.output)
+        if node.name in names:
+            node.name = next(f"{node.name}_{i}" for i in range(1, len(names) + 2) if f"{node.name}_{i}" not in names)
+        names |= {node.name} - {""}
 
 
 def _prepare(path: Path, out: Path) -> list[str]:
