@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -12,7 +13,7 @@ HELD = json.loads((ROOT / "docs" / "exports.json").read_text("utf-8"))
 
 def matrix():
     spec = importlib.util.spec_from_file_location("matrix", ROOT / "scripts" / "matrix.py")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules["matrix"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
