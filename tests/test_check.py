@@ -141,6 +141,19 @@ def test_settings():
         verdict(ops, version="11")
 
 
+def test_an_axis_goes_on_under_a_new_name():
+    head = HEAD.replace('versions = ["1.0", "2.0", "10.0"]', 'versions = ["2.3", "2.21", "litert-1.0", "litert-2.3"]')
+    ops = ADD.replace("[[op]]\n", '[[op]]\nsince = "litert-1.0"\n', 1)
+    points = {
+        version: checking.point(table(ops, head), version) for version in ("2.3", "2.4", "litert-1.0", "litert-2.3.1")
+    }
+    verdicts = {version: checking.check(model(node()), at)[0].verdict for version, at in points.items()}
+    assert verdicts == {"2.3": "fallback", "2.4": "fallback", "litert-1.0": "supported", "litert-2.3.1": "supported"}
+    for outside in ("2.22", "litert-2.4", "tf-2.3"):
+        with pytest.raises(EdgecheckError, match=f"toy@{outside} lies outside what the table knows"):
+            checking.point(table(ops, head), outside)
+
+
 def test_a_prefix_compiler_leaves_all_behind_the_first_miss():
     prefix = table(ADD, HEAD.replace('"islands"', '"prefix"'))
     verdicts = checking.check(model(node(), node("MUL", index=1), node(index=2)), checking.point(prefix))

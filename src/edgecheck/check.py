@@ -39,8 +39,9 @@ def _refuse_outside(table: OpTable, version: str) -> None:
         raise EdgecheckError(f"'{version}' is no version of {table.id}", help=f"versions: {known}")
     if not table.versions:
         return
-    at, newest = order(version), order(table.versions[-1])
-    if at < order(table.versions[0]) or at[: len(newest)] > newest:  # 1.31.1 is a release of 1.31
+    of_its_name = [one for one in table.versions if _name(one) == _name(version)] or table.versions[:1]
+    at, newest = order(version), order(of_its_name[-1])
+    if at < order(of_its_name[0]) or at[: len(newest)] > newest:  # 1.31.1 is a release of 1.31
         raise EdgecheckError(f"{table.id}@{version} lies outside what the table knows", help=f"versions: {known}")
 
 
@@ -59,14 +60,22 @@ def _setting(table: OpTable, name: str, value: Any) -> Any:
     return int(value) if re.fullmatch(r"-?[0-9]{1,18}", str(value)) else value
 
 
-#: What may follow the @ of a target: 17, 2.10.1, v75, 1.31.0rc1.
-_VERSION = re.compile(r"v?[0-9]{1,9}(\.[0-9]{1,9}){0,5}([.+-]?[a-z][a-z0-9.]{0,15})?")
+#: What may follow the @ of a target: 17, 2.10.1, v75, 1.31.0rc1, litert-2.1.
+_VERSION = re.compile(r"(v|[a-z]{2,15}-)?[0-9]{1,9}(\.[0-9]{1,9}){0,5}([.+-]?[a-z][a-z0-9.]{0,15})?")
+_NAMED = 1 << 60  # before the numbers of a named version
 
 
 @cache
 def order(version: str) -> tuple[int, ...]:
-    """`2.10.1`, `≤37`, `v75` as comparable numbers."""
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+    """`2.10.1`, `≤37`, `v75` as comparable numbers; `litert-1.0`, an axis under its new name, is behind all of them."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version))
+    return (_NAMED, *numbers) if _name(version) else numbers
+
+
+def _name(version: str) -> str:
+    """`litert` of `litert-2.1`."""
+    name, dash, _ = version.removeprefix("≤").partition("-")
+    return name if dash and name.isalpha() else ""
 
 
 def _number(target: TargetPoint) -> int | str | None:
