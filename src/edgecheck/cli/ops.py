@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+from edgecheck import __version__
 from edgecheck.check import point
 from edgecheck.cli import output
 from edgecheck.errors import EdgecheckError
-from edgecheck.tables import bundle
+from edgecheck.reports import support
+from edgecheck.tables import bundle, devices
 from edgecheck.tables.optable import Entry, Limit, OpTable, every_limit
 
 HELP = "List the targets; the ops of one target; or the facts about one op, with limits and evidence."
@@ -17,17 +20,25 @@ EPILOG = """examples:
   edgecheck ops                       every target
   edgecheck ops ethos-u55             its ops
   edgecheck ops ethos-u55 ARG_MAX     one op: limits, evidence, remedies
+  edgecheck ops --html support.html   all of it as a page to search and click
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("target", nargs="?", metavar="TARGET", help="a target's id")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write all tables as one page to search and click, without a server"
+    )
     parser.add_argument("op", nargs="?", metavar="OP", help="an op of that target")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the targets, the ops or one op."""
+    if arguments.html is not None:
+        output.write(browser(), arguments.html)
+        print(f"file://{arguments.html.resolve()}")
+        return 0
     if arguments.target is None:
         output.write("\n".join(_targets()), None)
         return 0
@@ -37,6 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
         point(table, version)  # refuses one that lies outside
     output.write("\n".join(_ops(table) if arguments.op is None else _op(table, arguments.op)), None)
     return 0
+
+
+def browser() -> str:
+    """The support browser: every table and device as one HTML page."""
+    tables = [bundle.load(name) for name in bundle.targets()]
+    return support.page(tables, devices.every(), version=__version__)
 
 
 def _targets() -> Iterator[str]:
