@@ -53,7 +53,8 @@ function verdict(target, op) {
   if (!held.length) return { kind: target.miss, listed: true };
   const kinds = held.map((one) => {
     if (one.v) return one.v;
-    const limits = (one.l || []).filter((limit) => inForce(limit, pointOf(target)));
+    const limits = [...(one.l || []), ...target.limits].filter((limit) => inForce(limit, pointOf(target)));
+    if (limits.some((limit) => limit.o === "unknown")) return "unknown";
     return limits.length || one.when !== undefined || one.opv ? "some" : "yes";
   });
   for (const kind of ["yes", "some", "unknown", "fallback", "rejected"]) {
