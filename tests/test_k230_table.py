@@ -1,0 +1,108 @@
+"""The tables `k230` and `k230-tflite`: nncase's importers, real models, and each side of their refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgecheck.tables import bundle
+from npu_tables import alone, by_op, counted, onnx_file, op, report, said, t
+
+F, Q = "float32", [0.5, 3]
+X = t(F, [1, 4, 4, 2])
+GOOD = ("supported", None)
+
+
+def test_every_case_of_the_importers_is_there():
+    for target, cases in (("k230", 118), ("k230-tflite", 77)):
+        table = bundle.load(target)
+        assert sum(table.entries(name)[0].verdict == "supported" for name in table.ops) == cases
+
+
+def test_what_the_page_promises_and_the_importer_lacks_is_rejected():
+    table = bundle.load("k230")
+    refused = {name for name in table.ops if table.entries(name)[0].verdict == "rejected"}
+    assert refused == {"Atan", "Gelu", "LayerNormalization", "Mean", "QLinearMatMul", "Tan", "Xor"}
+
+
+def test_real_models(models_dir, capsys):
+    nodes = report(capsys, "k230", next(models_dir.rglob("model_v8.onnx")))
+    assert counted(nodes) == {"supported": 25}
+    nodes = report(capsys, "k230", next(models_dir.rglob("akiki-vad.onnx")))
+    assert by_op(nodes, "rejected") == {"If": 2}
+    nodes = report(capsys, "k230-tflite", next(models_dir.rglob("okay_nabu.tflite")))
+    assert by_op(nodes, "rejected")["VAR_HANDLE"] == 12
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "inside", "outside", "expected"),
+    [
+        ("Pad", [[1, 4], "p"], {"mode": "edge"}, {"mode": "wrap"}, ("rejected", "mode")),
+        ("Reshape", [[1, 4], "n"], {}, {"allowzero": 1}, ("rejected", "no-allowzero")),
+        ("Einsum", [[2, 2], [2, 2]], None, {"equation": "ij,jk->ik"}, ("unknown", "equation")),
+    ],
+)
+def test_each_side_of_a_refusal(tmp_path, capsys, kind, inputs, inside, outside, expected):
+    fixed = {"p": np.array([0, 1, 0, 1], np.int64), "n": np.array([4, 1], np.int64)}
+    fixed = {name: value for name, value in fixed.items() if name in inputs}
+    for attributes, verdict in ((inside, GOOD), (outside, expected)):
+        if attributes is not None:
+            file = onnx_file(
+                tmp_path / "m.onnx", kind, inputs, constants=fixed, out=[None, None], opset=19, **attributes
+            )
+            assert alone(capsys, "k230", file) == verdict
+
+
+def test_a_third_input_is_not_read(tmp_path, capsys):
+    two = onnx_file(tmp_path / "2.onnx", "Max", [[4], [4]], out=[4])
+    three = onnx_file(tmp_path / "3.onnx", "Max", [[4], [4], [4]], out=[4])
+    assert alone(capsys, "k230", two) == GOOD
+    assert alone(capsys, "k230", three) == ("unknown", "two-inputs")
+
+
+def test_a_grid_sample_of_opset_20(tmp_path, capsys):
+    for opset, expected in ((16, GOOD), (20, ("rejected", "opset-16"))):
+        shapes = [[1, 2, 4, 4], [1, 4, 4, 2]]
+        file = onnx_file(tmp_path / "m.onnx", "GridSample", shapes, out=[1, 2, 4, 4], opset=opset)
+        assert alone(capsys, "k230", file) == expected
+
+
+def conv(multiplier=1, activation="NONE", bias=True, kind="DEPTHWISE_CONV_2D"):
+    weights = t(F, [1, 3, 3, 2 * multiplier], c={"f": 0.5})
+    more = [t(F, [2 * multiplier], c={"f": 0})] if bias else []
+    attributes = {"depth_multiplier": multiplier, "fused_activation_function": activation}
+    return op(kind, [X, weights, *more], [t(F, [1, 4, 4, 2 * multiplier])], padding="SAME", **attributes)
+
+
+def dense(dtype, activation="NONE", **more):
+    inputs = [t(dtype, [1, 4], **more), t(dtype, [3, 4], c={"f": 1}, **more)]
+    attributes = {"weights_format": "DEFAULT", "fused_activation_function": activation}
+    return op("FULLY_CONNECTED", inputs, [t(dtype, [1, 3], **more)], **attributes)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (conv(), GOOD),
+        (conv(multiplier=2), ("rejected", "depth-multiplier")),
+        (conv(activation="RELU_N1_TO_1"), GOOD),
+        (conv(activation="TANH"), ("rejected", "activation")),
+        (conv(bias=False), ("rejected", "bias")),
+        (dense(F), GOOD),
+        (dense("int8", q=Q), ("rejected", "float32")),
+        (dense(F, activation="TANH"), GOOD),
+        (dense(F, activation="RELU_N1_TO_1"), ("rejected", "activation")),
+        (op("ADD", [X, X], [X], fused_activation_function="NONE"), GOOD),
+        (op("CEIL", [X], [X]), GOOD),
+        (op("FLOOR", [X], [X]), ("unknown", "floor-is-ceil")),
+        (op("PAD", [t("int32", [4]), t("int32", [1, 2], c=[1, 1])], [t("int32", [6])]), ("rejected", "pad-types")),
+    ],
+)
+def test_the_tflite_importer(spec, expected):
+    assert said("k230-tflite", spec) == expected
+
+
+def test_stored_integers_without_their_scales():
+    x = t("int8", [1, 4, 4, 2], q=Q)
+    assert said("k230-tflite", op("ADD", [x, x], [x], fused_activation_function="NONE")) == ("unknown", "float-model")
+    assert said("k230-tflite", op("RESHAPE", [x, t("int32", [1], c=[32])], [t("int8", [32], q=Q)])) == GOOD
