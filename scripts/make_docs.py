@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from edgecheck.cli import HELP, VERBS, ops
+from edgecheck.probing import report
 from edgecheck.tables import bundle, devices
 from edgecheck.tables.optable import every_limit
 
@@ -93,9 +94,15 @@ def _plain(text: str) -> str:
     return text[:start] + gzip.decompress(base64.b64decode(text[start + 10 : end])).decode() + text[end:]
 
 
+def agreement() -> str:
+    """What the stored evidence says of every table."""
+    return report.stored(bundle.targets(), "markdown").replace("# Agreement\n\n", "# Agreement\n\n" + MARK, 1)
+
+
 def main() -> int:
     """Write, or compare."""
-    pages = {"cli.md": command_line(), "rules.md": rules(), "targets.md": targets(), "support.html": ops.browser()}
+    pages = {"cli.md": command_line(), "rules.md": rules(), "targets.md": targets()}
+    pages |= {"agreement.md": agreement(), "support.html": ops.browser()}
     made = {DOCS / name: text for name, text in pages.items()}
     stale = [
         path for path, text in made.items() if not path.is_file() or _plain(path.read_text("utf-8")) != _plain(text)

@@ -15,19 +15,21 @@ FOLDER = Path(__file__).parents[1] / "op_tables"
 
 
 def show() -> None:
-    """One row a target: ops, facts, share of them measured."""
-    total = measured = 0
-    print(f"{'target':<18} {'format':<7} {'ops':>5} {'facts':>6} {'limits':>7} {'measured':>9}  oldest evidence")
+    """One row a target: ops, facts, share of them with a place and measured; then the sums."""
+    total = placed = measured = 0
+    print(f"{'target':<26} {'format':<7} {'ops':>5} {'facts':>6} {'limits':>7} {'measured':>9}  oldest evidence")
     for table in map(bundle.load, bundle.targets()):
         limits = [limit for _, limit in every_limit(table)]
-        facts = [*limits, *(entry for op in table.ops for entry in table.entries(op))]
+        entries = [entry for op in table.ops for entry in table.entries(op)]
+        facts = [*limits, *entries]
         seen = sum(bool(fact.probes) for fact in facts)
         total, measured = total + len(facts), measured + seen
+        placed += sum(bool(limit.source) for limit in limits)
+        placed += sum(bool(entry.source or entry.limits) for entry in entries)
         counts = f"{len(table.raw_ops):>5} {len(facts):>6} {len(limits):>7} {seen / max(len(facts), 1):>9.0%}"
-        print(f"{table.id:<18} {table.format:<7} {counts}  {table.oldest_evidence}")
-    share = measured / max(total, 1)
-    print(f"{len(bundle.targets())} targets, {total} facts, each with its place, {share:.0%} measured", end="; ")
-    print(f"{len(devices.every())} devices")
+        print(f"{table.id:<26} {table.format:<7} {counts}  {table.oldest_evidence}")
+    shares = f"{placed / max(total, 1):.0%} with evidence, {measured / max(total, 1):.0%} measured"
+    print(f"{len(bundle.targets())} targets, {total:,} facts, {shares}; {len(devices.every())} devices")
 
 
 def main() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgecheck.tables import bundle, vocabulary
@@ -61,3 +63,24 @@ def test_what_the_lint_finds(ops, head, sentence):
 def test_a_bundled_table_is_clean(target):
     one = bundle.load(target)
     assert list(lint(one, vocabulary.of(one.format))) == []
+
+
+def test_a_fact_without_a_place_fails_the_lint(tmp_path):
+    """Seeded into a copy of a real table: an op, and a limit."""
+    import shutil
+
+    from edgecheck.errors import TableError
+    from edgecheck.tables.bundle import compile_folder
+
+    source = Path(__file__).parents[1] / "op_tables"
+    for seeded in (
+        '\n[[op]]\nop = "ZZ"\n',
+        '\n[[op_limit]]\nops = ["ADD"]\nid = "zz"\nrequire = "1 < 2"\nsource = []\n',
+    ):
+        (tmp_path / "targets").mkdir(exist_ok=True)
+        shutil.copy(source / "targets/tflm.toml", tmp_path / "targets/tflm.toml")
+        compile_folder(tmp_path)
+        with (tmp_path / "targets/tflm.toml").open("a") as file:
+            file.write(seeded)
+        with pytest.raises(TableError, match="has its place"):
+            compile_folder(tmp_path)

@@ -39,7 +39,7 @@ def questions(table: OpTable) -> list[tuple[str, Limit]]:
     every = {op: [limit for entry in table.entries(op) for limit in (*entry.limits, *table.limits)] for op in table.ops}
     chosen: dict[tuple[str, str], list[tuple[str, Limit]]] = {}
     for op, limits in every.items():
-        for limit in dict.fromkeys(limits):
+        for limit in limits:
             of_op = chosen.setdefault((limit.id, limit.text), [])
             if not limit.opaque and all(op != one for one, _ in of_op):
                 of_op.append((op, limit))

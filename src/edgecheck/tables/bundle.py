@@ -94,6 +94,13 @@ def _add_probes(
                 names = probes.get((header["id"], op, one["id"]))
                 if names:
                     entry["limit"][i] = {**one, "probes": names}
+    of_any_op: dict[str, list[str]] = {}
+    for (target, _, limit), names in sorted(probes.items()):
+        if target == header["id"] and limit:
+            of_any_op.setdefault(limit, names)
+    header["limits"] = [
+        {**one, "probes": of_any_op[one["id"]]} if one["id"] in of_any_op else one for one in header["limits"]
+    ]
 
 
 def write(folder: Path, out: Path = BUNDLE) -> Path:
