@@ -40,6 +40,9 @@ SHAPED = {
     "numpy_inputs": (["input"], ["output"], EVAL),
     "grads": (["input"], ["output"], EVAL),
     "hooked": (["x"], ["output"], EVAL),
+    "same": (["x"], ["output_0", "output_1", "output_2"], EVAL),
+    "reserved": (["input"], ["input_1", "_class"], EVAL),
+    "buffered": (["x"], ["output"], EVAL),
     "lists": (["xs_0", "xs_1"], ["output_0", "output_1"], EVAL),
 }
 #: What every run of the tests exports to all three formats, and to ONNX only; the rest goes with the slow tests.
@@ -47,10 +50,15 @@ EVERYWHERE = ("lit", "half", "data_class", "scripted_inside")
 ONNX_ONLY = ("learner", "parallel", "compiled", "dict_in", "optional_keyword", "numpy_inputs")
 QUICK = [*((name, format) for name in EVERYWHERE for format in ALL), *((name, "onnx") for name in ONNX_ONLY)]
 SLOW = [(name, format) for name in SHAPED for format in ALL if (name, format) not in QUICK]
+SHAPED["scalar"] = (["x", "k"], ["output"], EVAL)  # Core ML has no inputs without dimensions
+SLOW += [("scalar", "onnx"), ("scalar", "tflite")]
 
 REFUSED = {
     "state": "returned weights without a module (a state dict); it should return an nn.Module",
     "checkpoint": "returned a checkpoint (weights without a module); it should return an nn.Module",
+    "lazy": "0.weight is of a lazy layer and has no values yet",
+    "meta": "0.weight lies on the meta device and has no values",
+    "empty_batch": "the example of input is empty (0x3x8x8)",
     "klass_class": "returned the class Lit, not an instance of it",
 }
 

@@ -378,3 +378,24 @@ class Reserved(nn.Module):
 
 def reserved():
     return Reserved(), (_x(),)
+
+
+def lazy():
+    return nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU()), (_x(),)
+
+
+def meta():
+    return _body().to("meta"), (_x(),)
+
+
+def empty_batch():
+    return _body(), (_x()[:0],)
+
+
+class Scaled(nn.Module):
+    def forward(self, x, k):
+        return x * k
+
+
+def scalar():
+    return Scaled(), (_x(), torch.tensor(2.0))

@@ -91,7 +91,7 @@ def _source(loaded: Loaded, request: ExportRequest, rung: str) -> Any:
     """What ct.convert is given."""
     import torch
 
-    flat = _quantized(loaded, request) if request.precision == "int8-static" else loaded.extra["flat"]
+    flat = _quantized(loaded, request) if request.precision == "int8-static" else _apart(loaded)
     tensors = tuple(torch.from_numpy(value.copy()) for value in loaded.examples.values())
     if rung == "frozen":
         return torch.jit.freeze(loaded.object)
@@ -106,6 +106,30 @@ def _source(loaded: Loaded, request: ExportRequest, rung: str) -> Any:
         return _traced(named.tuple_module(rewrite.rewritten(program), inputs, names), tensors)
     program = torch.export.export(flat, tensors, dynamic_shapes=_shapes(loaded), strict=False)
     return program.run_decompositions() if rung == "decomposed" else program.run_decompositions({})
+
+
+def _apart(loaded: Loaded) -> Any:
+    """The module; where it gives an input, or one value twice, with an operation between, which Core ML needs."""
+    import torch
+
+    flat = loaded.extra["flat"]
+    tensors = tuple(torch.from_numpy(value.copy()) for value in loaded.examples.values())
+    with torch.no_grad():
+        values = flat(*tensors)
+    given = [any(value is other for other in (*tensors, *values[:i])) for i, value in enumerate(values)]
+    if not any(given):
+        return flat
+
+    def between(*tensors: Any) -> tuple[Any, ...]:
+        return tuple(_again(value) if same else value for value, same in zip(flat(*tensors), given, strict=True))
+
+    inputs = [spec.name for spec in loaded.signature.inputs]
+    return named.tuple_module(between, inputs, [spec.name for spec in loaded.signature.outputs])
+
+
+def _again(value: Any) -> Any:
+    """The same values out of an operation."""
+    return value.logical_or(value) if str(value.dtype) == "torch.bool" else value * 1
 
 
 def _traced(module: Any, tensors: tuple[Any, ...]) -> Any:
