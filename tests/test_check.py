@@ -10,7 +10,9 @@ import pytest
 from edgecheck import check as checking
 from edgecheck.errors import EdgecheckError, TableError
 from edgecheck.model.graph import Graph, Model, Node, Tensor
+from edgecheck.oracles import onnx_probe
 from edgecheck.partition import partition
+from edgecheck.tables import bundle
 from edgecheck.tables.compiled import compile_table
 from edgecheck.tables.optable import from_compiled
 
@@ -226,3 +228,25 @@ def test_findings_are_one_per_cause_worst_first():
     assert [(f.rule, f.severity, f.count) for f in found] == [("EC102", "warning", 2), ("EC102", "warning", 2)]
     assert found[0].message == "ADD falls back on toy: input 0's shape[-1] is 100; depth must be at most 4"
     assert found[0].place == "graph 0 node 0 'add0'"
+
+
+def test_what_the_engine_behind_refuses_too_is_rejected():
+    """ort-nnapi leaves a bfloat16 Add to the CPU provider, which has no kernel for it; a float64 one runs there."""
+
+    def judged(dtype):
+        tensors = {"i": [{"t": dtype, "s": [1, 4]}, {"t": dtype, "s": [1, 4]}], "o": [{"t": dtype, "s": [1, 4]}]}
+        target = checking.point(bundle.load("ort-nnapi"))
+        (one,) = checking.check(onnx_probe.read({"op": "Add", "opset": 17, **tensors}), target)
+        return one
+
+    assert judged("float64").verdict == "fallback"
+    assert judged("bfloat16").verdict == "rejected"
+    assert "ort-cpu does not take it either" in judged("bfloat16").reason
+
+
+def test_the_engine_behind_is_a_table_at_a_point_of_its_axis():
+    for name in bundle.targets():
+        behind = bundle.load(name).falls_to
+        if behind is not None:
+            table, _, version = behind.partition("@")
+            assert version in bundle.load(table).versions

@@ -12,6 +12,7 @@ from edgecheck.errors import EdgecheckError
 from edgecheck.findings import Finding, Severity
 from edgecheck.model.graph import Model, Node
 from edgecheck.results import NodeVerdict, TargetPoint
+from edgecheck.tables import bundle
 from edgecheck.tables.evaluation import holds
 from edgecheck.tables.observed import observed
 from edgecheck.tables.optable import VERDICTS, Entry, Limit, OpTable, Verdict
@@ -117,8 +118,27 @@ def check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
 
     for node in model.nodes:
         verdict(node)
-    verdicts = [done[id(node)] for node in model.nodes]
+    verdicts = _refused_below([done[id(node)] for node in model.nodes], target, model, edges)
     return _after_the_first_miss(verdicts) if target.table.partition == "prefix" else verdicts
+
+
+def _refused_below(verdicts: list[NodeVerdict], target: TargetPoint, model: Model, edges: Edges) -> list[NodeVerdict]:
+    """Rejected instead of fallback, where the engine behind the target (`falls_to`) does not take the node either."""
+    if target.table.falls_to is None or all(one.verdict != "fallback" for one in verdicts):
+        return verdicts
+    name, _, version = target.table.falls_to.partition("@")
+    below = point(bundle.load(name), version or None)
+    env = {**below.settings, "version": _number(below), **_file_facts(model)}
+    out = []
+    for one in verdicts:
+        found = (
+            judge(one.node, below, Scope(node=one.node, env=env, edges=edges)) if one.verdict == "fallback" else None
+        )
+        if found is not None and found.verdict == "rejected":
+            reason = f"{one.reason}; and {below.table.id} does not take it either: {found.reason}"
+            one = replace(one, verdict="rejected", reason=reason, evidence=(*one.evidence, *found.evidence))
+        out.append(one)
+    return out
 
 
 def _file_facts(model: Model) -> dict[str, Any]:

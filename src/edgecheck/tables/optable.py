@@ -78,6 +78,7 @@ class OpTable:
     raw_ops: Mapping[str, list[Mapping[str, Any]]]
     facts: int
     same_processor: bool = False  # what falls back runs on the same processor: a crossing costs next to nothing
+    falls_to: str | None = None  # TARGET@VERSION: what runs the nodes that fall back; it may refuse them
     _entries: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
 
     def entries(self, op: str) -> tuple[Entry, ...]:
