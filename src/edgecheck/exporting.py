@@ -116,12 +116,14 @@ def _format(job: Job, reference: Reference, plugin: str, format: str, work: Path
         wanted.insert(0, "fp32")
     for precision in wanted:
         base = made.get("fp32")
-        # Another precision goes the way that worked for fp32, and no other: its distances are its own matter.
+        # Another precision goes the way that worked for fp32: its distances are its own matter.
         if base is not None and base.path is None:
             made[precision] = replace(base, precision=precision)
             continue
         only = (base.rung,) if base is not None else ()
         climbed = climb(job, reference, plugin, format, precision, work, say, only)
+        if only and climbed.path is None:  # the converter cannot there; one of the other ways may
+            climbed = climb(job, reference, plugin, format, precision, work, say)
         made[precision] = proving.weighed(job, climbed, base, say)
     for precision in job.precisions:
         if precision not in made:
