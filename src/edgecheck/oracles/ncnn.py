@@ -1,0 +1,82 @@
+"""ncnn: whether pnnx turns each operator of an ONNX file into layers that ncnn has, and ncnn loads them.
+
+pnnx writes what it cannot convert under its own name, and ends with 0; `Net.load_param` then says which layer does not
+exist. Neither runs anything. ncnn has no second device: what does not load is `rejected`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgecheck.oracles import Answer, isolated, onnx_alone
+
+NAME = "ncnn"
+ENVIRONMENT = "ncnn"
+NEEDS = ("ncnn", "pnnx")
+TARGETS = ("ncnn",)
+SECONDS = 60.0
+
+_MISSING = re.compile(r"layer (?P<layer>\S+) not exists or registered")
+_INVALID = re.compile(r"ort CreateSession failed (?P<why>.*)|ModelProto load failed")
+
+
+def warm_up() -> None:
+    """Import it once, before the forks."""
+    import ncnn  # noqa: F401
+
+
+def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
+    """One answer for each operator of the file."""
+    return onnx_alone.answers(model, _judged)
+
+
+def _judged(model: Path, name: str) -> tuple[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(model, Path(folder, "m.onnx"))
+        try:
+            done = subprocess.run(
+                [_pnnx(), "m.onnx", "fp16=0"], cwd=folder, capture_output=True, text=True, errors="replace",
+                timeout=SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return "inconclusive", f"pnnx gave no answer in {SECONDS:g} s"
+        told = done.stdout + done.stderr
+        if done.returncode != 0 or not Path(folder, "m.ncnn.param").is_file():
+            return _not_converted(done.returncode, told)
+        ran = isolated(lambda: _loaded(folder), seconds=SECONDS)
+    lost = onnx_alone.gone(ran)
+    if lost is not None:
+        return "inconclusive", f"ncnn: {lost}"
+    if ran.value == 0:
+        return "supported", "converted and loaded"
+    missing = _MISSING.search(ran.text)
+    layer = f"ncnn has no layer {missing['layer']}" if missing else onnx_alone.short(ran.failure or ran.text)
+    return "rejected", layer
+
+
+def _not_converted(code: int, told: str) -> tuple[str, str]:
+    invalid = _INVALID.search(told)
+    if invalid:
+        return "invalid", onnx_alone.short(invalid[0])
+    return "inconclusive", f"pnnx ended with {code}"
+
+
+def _pnnx() -> str:
+    """The converter's program; its Python package would import torch, which the program does not need."""
+    found = importlib.util.find_spec("pnnx")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("pnnx")
+    return str(Path(found.submodule_search_locations[0], "pnnx"))
+
+
+def _loaded(folder: str) -> int:
+    import ncnn
+
+    net = ncnn.Net()
+    return int(net.load_param(f"{folder}/m.ncnn.param") or net.load_model(f"{folder}/m.ncnn.bin"))

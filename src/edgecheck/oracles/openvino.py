@@ -1,0 +1,56 @@
+"""OpenVINO's ONNX frontend and CPU plugin: whether each operator of an ONNX file is read, taken, and compiled.
+
+`rejected` where the frontend cannot read the operator, where `query_model` leaves some of what it became to no device,
+or where compiling fails: the CPU is the last device, there is nothing to fall back to. Nothing is executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgecheck.oracles import Answer, isolated, onnx_alone
+
+NAME = "openvino"
+ENVIRONMENT = "openvino"
+NEEDS = ("openvino",)
+TARGETS = ("openvino-cpu",)
+SECONDS = 60.0
+
+_PLACE = re.compile(r"(Exception from |Check '.*?' failed at |/?(\S+/)?src/)\S+?:\d+:?")
+
+
+def warm_up() -> None:
+    """Import it once, before the forks; a `Core` would start threads, which do not survive one."""
+    import openvino  # noqa: F401
+
+
+def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
+    """One answer for each operator of the file."""
+    return onnx_alone.answers(model, _judged)
+
+
+def _judged(model: Path, name: str) -> tuple[str, str]:
+    ran = isolated(lambda: _asked(str(model)), seconds=SECONDS)
+    lost = onnx_alone.gone(ran)
+    if lost is not None:
+        return "inconclusive", lost
+    if ran.failure is not None:
+        return "rejected", onnx_alone.short(_PLACE.sub("", ran.failure))
+    if ran.value:
+        return "rejected", f"no kernel for {', '.join(ran.value)}"
+    return "supported", "compiled for the CPU"
+
+
+def _asked(path: str) -> list[str]:
+    """The operations that the plugin does not take; raises what reading or compiling raises."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(path)
+    taken = core.query_model(model, "CPU")
+    left = sorted({op.get_type_name() for op in model.get_ops() if op.get_friendly_name() not in taken})
+    if not left:
+        core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1})
+    return left
