@@ -96,6 +96,9 @@ def _one_line(text: str) -> str:
 
 def _answer(op: _Op, cpu: Counter[tuple[Any, ...]], reasons: Mapping[tuple[str, str], str]) -> Answer:
     """Left to the CPU: it stands in the compiled file, or it was refused and then removed as dead."""
+    if not any(op.outputs):
+        nameless = "its outputs have no names, so it cannot be told apart in the compiled file"
+        return Answer(graph=op.graph, index=op.index, op=op.op, verdict="inconclusive", reason=nameless)
     own = next((reasons[_plain(op.op), name] for name in op.outputs if (_plain(op.op), name) in reasons), None)
     if cpu[op.key] <= 0 and own is None:
         return Answer(graph=op.graph, index=op.index, op=op.op, verdict="supported")
