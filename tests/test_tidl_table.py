@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecheck.tables import bundle
-from npu_tables import alone, by_op, onnx_file, report
+from npu_tables import alone, by_op, onnx_file, op, report, said, t
 
 TARGET = "tidl"
 GOOD = ("supported", None)
@@ -97,3 +97,39 @@ def test_resize(tmp_path, capsys, factor, attributes, expected):
 def test_each_side_of_a_constraint(tmp_path, capsys, kind, inputs, out, attributes, expected):
     file = onnx_file(tmp_path / "m.onnx", kind, inputs, out=out, **attributes)
     assert alone(capsys, TARGET, file) == expected
+
+
+def tflite_conv(kernel, stride, kind="CONV_2D"):
+    weights = t("float32", [4, kernel, kernel, 4], c={"f": 0.5})
+    x, y = t("float32", [1, 32, 32, 4]), t("float32", [1, -(-32 // stride), -(-32 // stride), 4])
+    attributes = {"stride_h": stride, "stride_w": stride, "dilation_w_factor": 1, "padding": "SAME"}
+    return op(kind, [x, weights, t("float32", [4], c=[0, 0, 0, 0])], [y], **attributes)
+
+
+def tflite_pad(*amounts):
+    rows = t("int32", [len(amounts) // 2, 2], c=list(amounts))
+    x = t("float32", [1, 4, 4, 2][: len(amounts) // 2])
+    return op("PAD", [x, rows], [t("float32", [1, 5, 5, 2][: len(amounts) // 2])])
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (tflite_conv(3, 1), GOOD),
+        (tflite_conv(7, 2), GOOD),
+        (tflite_conv(9, 2), ("fallback", "kernel-7-stride-2")),
+        (tflite_conv(3, 1, "DEPTHWISE_CONV_2D"), GOOD),
+        (tflite_conv(4, 1, "DEPTHWISE_CONV_2D"), ("fallback", "depthwise-kernel")),
+        (tflite_conv(5, 1, "DEPTHWISE_CONV_2D"), ("unknown", "depthwise-5x5-stride-1")),
+        (tflite_pad(0, 0, 0, 1, 0, 1, 0, 0), GOOD),
+        (tflite_pad(0, 0, 0, 1, 0, 1, 0, 2), ("fallback", "pad-plane")),
+        (tflite_pad(0, 0, 0, 1, 0, 1), ("fallback", "eight-values")),
+    ],
+)
+def test_tflite(spec, expected):
+    assert said("tidl-tflite", spec) == expected
+
+
+def test_a_face_detector_pads_its_channels(models_dir, capsys):
+    nodes = report(capsys, "tidl-tflite", next(models_dir.rglob("face_detection_front.tflite")))
+    assert by_op(nodes, "fallback").keys() == {"PAD"}
