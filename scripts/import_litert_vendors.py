@@ -114,6 +114,19 @@ def _composites(names: Sequence[str], source: str, line: int) -> str:
     )
 
 
+SAMSUNG = """\
+[[op]]
+op = "STABLEHLO_COMPOSITE"
+when = "attr.name != 'odml.cpu_call'"
+source = ["create:516"]
+
+[[op]]
+op = "STABLEHLO_COMPOSITE"
+when = "attr.name == 'odml.cpu_call'"
+verdict = "fallback"
+say = "the model's author asked for the CPU: LiteRT keeps the decomposition from every plugin"
+source = ["framework:554"]
+"""
 _ARRAY = re.compile(r"^\s+kLiteRtOpCode(\w+),", re.M)
 _CASE = re.compile(r"^\s+case kLiteRtOpCode(\w+):", re.M)
 _SLOT = re.compile(r"^  builders\[kLiteRtOpCode(\w+)\] =", re.M)
@@ -158,6 +171,7 @@ VENDOR = {
         ends="default:",
         chips=_samsung,
         chip="E9965",
+        special=SAMSUNG,
     ),
     "litert-google-tensor": Vendor(
         file=Path("google_tensor/compiler/compiler_plugin.cc"),

@@ -177,6 +177,11 @@ def test_samsung_refuses_the_whole_model():
     assert said(target, op("PRELU", [X, t(F, [2], c=[0.5, 0.5])], [X])) == ("rejected", None)
     assert said(target, composite("odml.rms_norm")) == ("supported", None)
     assert said(target, composite("odml.l2_norm")) == ("rejected", "composite")
+    assert said(target, composite("odml.npu_call")) == ("unknown", "npu-call")
+    assert said(target, composite("odml.cpu_call")) == ("fallback", None)
+    flat = t("int32", [1], c=[32])
+    assert said(target, op("RESHAPE", [X, flat], [t(F, [32])])) == ("supported", None)
+    assert said(target, op("RESHAPE", [X], [t(F, [32])])) == ("rejected", "new-shape")
 
 
 def test_intel():
