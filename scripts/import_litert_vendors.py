@@ -33,6 +33,7 @@ require = "all(t.dtype not in ['resource', 'string', 'complex64', 'complex128', 
 otherwise = "rejected"
 say = "the plugin converts the tensors of every operator, and gives up on the whole model at the first one that QNN has no type for"
 source = ["plugin:478", "compose:163"]
+help = "keep state out of the model: make it an input and an output"
 """
 
 Listed = Sequence[tuple[str, int]]  # TFLite operator, line
