@@ -8,8 +8,9 @@ kilobytes, whatever the number of targets.
 from __future__ import annotations
 
 import json
+import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -112,15 +113,26 @@ def write(folder: Path, out: Path = BUNDLE) -> Path:
     return out
 
 
+class _Body:
+    """What follows the index line of the mapped bundle: nothing is read before it is asked for."""
+
+    def __init__(self, content: mmap.mmap, start: int) -> None:
+        self._content, self._start = content, start
+
+    def read(self, place: Sequence[int]) -> Any:
+        """The JSON object at (offset, length)."""
+        start = self._start + place[0]
+        return json.loads(self._content[start : start + place[1]])
+
+
 class _Ops(Mapping[str, list[Mapping[str, Any]]]):
     """The ops of one target, each parsed when it is asked for."""
 
-    def __init__(self, body: bytes, places: Mapping[str, list[int]]) -> None:
+    def __init__(self, body: _Body, places: Mapping[str, list[int]]) -> None:
         self._body, self._places = body, places
 
     def __getitem__(self, op: str) -> list[Mapping[str, Any]]:
-        start, size = self._places[op]
-        entries: list[Mapping[str, Any]] = json.loads(self._body[start : start + size])
+        entries: list[Mapping[str, Any]] = self._body.read(self._places[op])
         return entries
 
     def __iter__(self) -> Iterator[str]:
@@ -131,7 +143,7 @@ class _Ops(Mapping[str, list[Mapping[str, Any]]]):
 
 
 @cache
-def _opened() -> tuple[dict[str, Any], bytes]:
+def _opened() -> tuple[dict[str, Any], _Body]:
     """Index and body; in a source checkout the bundle is made again when a table is newer."""
     folder = source_folder()
     if folder is not None and _stale(folder):
@@ -142,9 +154,10 @@ def _opened() -> tuple[dict[str, Any], bytes]:
             code=3,
             help="pip install --force-reinstall edgecheck-ml",
         )
-    content = BUNDLE.read_bytes()
-    line = content.index(b"\n") + 1
-    return json.loads(content[:line]), content[line:]
+    with BUNDLE.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    line = content.find(b"\n") + 1
+    return json.loads(content[:line]), _Body(content, line)
 
 
 def _stale(folder: Path) -> bool:
@@ -176,13 +189,11 @@ def load(target: str) -> OpTable:
         near = difflib.get_close_matches(target, index["targets"], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`edgecheck ops` lists them"
         raise EdgecheckError(f"there is no target '{target}'", help=hint)
-    start, size = entry["header"]
-    return from_compiled(json.loads(body[start : start + size]), _Ops(body, entry["ops"]))
+    return from_compiled(body.read(entry["header"]), _Ops(body, entry["ops"]))
 
 
 def raw_devices() -> dict[str, Any]:
     """`devices.toml` as it was read."""
     index, body = _opened()
-    start, size = index["devices"]
-    devices: dict[str, Any] = json.loads(body[start : start + size])
+    devices: dict[str, Any] = body.read(index["devices"])
     return devices
