@@ -1,0 +1,131 @@
+// The page that runs models: it asks the host for a job, does it, posts the result, and asks again.
+// A job is {id, engine, build, package, model, feeds, options, run}; `model` and each feed's `data` are URLs of this host.
+
+const printed = [];
+for (const level of ["debug", "log", "info", "warn", "error"]) {
+  console[level] = (...parts) => printed.push(parts.map(String).join(" "));
+}
+
+const ARRAYS = {
+  float32: Float32Array, float64: Float64Array, int8: Int8Array, uint8: Uint8Array, int16: Int16Array,
+  uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array, int64: BigInt64Array, uint64: BigUint64Array,
+  bool: Uint8Array, float16: globalThis.Float16Array ?? Uint16Array, int4: Uint8Array, uint4: Uint8Array,
+};
+const here = new URLSearchParams(location.search);
+
+const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
+
+/** An array of element type `dtype` over a copy of the bytes. */
+const array = (dtype, raw) => new ARRAYS[dtype](raw.buffer, raw.byteOffset, raw.byteLength / ARRAYS[dtype].BYTES_PER_ELEMENT);
+
+/** Raw bytes of a typed array as base64. */
+function base64(values) {
+  const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  let text = "";
+  for (let i = 0; i < raw.length; i += 32768) text += String.fromCharCode(...raw.subarray(i, i + 32768));
+  return btoa(text);
+}
+
+/** ONNX Runtime web: builds `webgpu`, `jsep`, `wasm` are different modules of one package. */
+const ort = {
+  files: {webgpu: "ort.webgpu.bundle.min.mjs", jsep: "ort.all.bundle.min.mjs", wasm: "ort.wasm.bundle.min.mjs"},
+
+  async load(name, build) {
+    const dist = `/npm/${name}/dist/`;
+    this.api = await import(dist + this.files[build]);
+    this.api.env.wasm.numThreads = 1;
+    this.api.env.wasm.wasmPaths = new URL(dist, location.href).href;
+    this.api.env.logLevel = "verbose";
+  },
+
+  async tensor({dtype, dims, data, strings}) {
+    return new this.api.Tensor(dtype, strings ?? array(dtype, await bytes(data)), dims);
+  },
+
+  async run(job) {
+    const session = await this.api.InferenceSession.create(await bytes(job.model), job.options);
+    const out = {made: true, text: printed.splice(0)};
+    if (job.run) Object.assign(out, await attempt(() => this.outputs(session, job)));
+    if (!out.fatal) await session.release();
+    return out;
+  },
+
+  async outputs(session, job) {
+    const feeds = {};
+    for (const one of job.feeds) feeds[one.name] = await this.tensor(one);
+    const outputs = [];
+    for (const [name, value] of Object.entries(await session.run(feeds))) {
+      const data = await value.getData();
+      const held = value.type === "string" ? {strings: data} : {data: base64(data)};
+      outputs.push({name, dtype: value.type, dims: value.dims, ...held});
+    }
+    return outputs;
+  },
+};
+
+/** LiteRT.js: `build` is the accelerator, webgpu or wasm. */
+const litert = {
+  async load(name, build) {
+    this.api = await import(`/npm/${name}/dist/index.js`);
+    this.accelerator = build;
+    await this.api.loadLiteRt(new URL(`/npm/${name}/wasm/`, location.href).href);
+  },
+
+  async run(job) {
+    const model = await this.api.loadAndCompile(await bytes(job.model), {accelerator: this.accelerator, ...job.options});
+    const out = {made: true, text: printed.splice(0)};
+    if (job.run) Object.assign(out, await attempt(() => this.outputs(model, job)));
+    if (!out.fatal) model.delete();
+    return out;
+  },
+
+  async outputs(model, job) {
+    const feeds = [];
+    for (const one of job.feeds) feeds.push(new this.api.Tensor(array(one.dtype, await bytes(one.data)), one.dims));
+    const outputs = [];
+    for (const value of await model.run(feeds)) {
+      const data = await value.data();
+      outputs.push({dtype: value.type.dtype, dims: [...value.type.layout.dimensions], data: base64(data)});
+    }
+    return outputs;
+  },
+};
+
+const ENGINES = {ort, litert};
+const post = (id, result) => fetch(`/result/${id}`, {method: "POST", body: JSON.stringify(result)});
+
+/** A WebAssembly instance that aborted, or a lost device, answers nothing any more: the page must be loaded again. */
+const FATAL = /abort|unreachable|memory access out of bounds|table index|device (was )?lost|RuntimeError|out of memory/i;
+
+/** `{outputs}` of a call, or `{failure, fatal}`. */
+async function attempt(call) {
+  try {
+    return {outputs: await call()};
+  } catch (error) {
+    const failure = String(error?.message ?? error);
+    return {failure, fatal: FATAL.test(`${error?.name} ${failure}`)};
+  }
+}
+
+async function main() {
+  const engine = ENGINES[here.get("engine")];
+  if (engine) await engine.load(here.get("package"), here.get("build"));
+  for (;;) {
+    const job = await (await fetch("/job")).json();
+    if (job.goto) {
+      location.href = job.goto;
+      return;
+    }
+    if (!job.id) continue;
+    printed.length = 0;
+    const {outputs: done, ...failed} = await attempt(() => engine.run(job));
+    const result = {...done, ...failed};
+    await post(job.id, {...result, printed});
+    if (result.fatal) {
+      location.reload();
+      return;
+    }
+  }
+}
+
+main().catch((error) => post("page", {failure: `the page cannot start: ${error?.message ?? error}`, fatal: true}));
