@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -277,6 +278,20 @@ def test_a_quantised_unit_is_seen_with_its_stored_types():
     assert ask("unit_type(out[0])", 2) == "uint16"
     plain = chain(("Relu", "float32"), ("DynamicQuantizeLinear", "uint8"))
     assert plain("unit_type(out[0])", 0) == "float32"
+
+
+def test_the_scale_of_a_quantised_unit():
+    x, y, z = tensor("x", "uint8"), tensor("y"), tensor("z")
+    scale = tensor("s", shape=(), data=Values(numpy.array(0.5, "float32")))
+    zero = tensor("z0", "uint8", shape=(), data=Values(numpy.array(3, "uint8")))
+    dq = Node(
+        graph=0, index=0, name="d", op="DequantizeLinear", version=13, inputs=(x, scale, zero), outputs=(y,), attrs={}
+    )
+    relu = Node(graph=0, index=1, name="r", op="Relu", version=14, inputs=(y,), outputs=(z,), attrs={})
+    edges = Edges.of([Graph(index=0, name="g", inputs=(x,), outputs=(z,), nodes=(dq, relu))])
+    ask = lambda text: evaluate(parse(text), Scope(node=relu, env={}, edges=edges))  # noqa: E731
+    assert (ask("unit_scale(in[0])"), ask("unit_zero_point(in[0])")) == (0.5, 3)
+    assert isinstance(ask("unit_scale(out[0])"), Unknown)
 
 
 def test_the_verdict_of_the_node_before():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.model.formats.mapped import RawData
-from edgecheck.model.graph import Tensor
+from edgecheck.model.graph import Node, Tensor
 from edgecheck.tables.scope import LARGEST_VALUE, Edges, Scope, Unknown, tensor_field
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 #: Operators that runtimes compute away when they load a file with constant inputs.
-FOLDING = frozenset({"DEQUANTIZE", "DENSIFY", "Cast", "DequantizeLinear", "cast", "const", "Constant"})
+FOLDING = frozenset({
+    "DEQUANTIZE", "DENSIFY", "Cast", "DequantizeLinear", "com.microsoft::DequantizeLinear", "cast", "const", "Constant",
+})  # fmt: skip
 
 
 def _field(name: str) -> Callable[[Scope, Tensor], Any]:
@@ -104,15 +106,44 @@ def maker_supported(scope: Scope, tensor: Tensor) -> bool | Unknown:
 
 def unit_type(tensor: Tensor, edges: Edges) -> str | Unknown:
     """The dtype an engine sees that joins an operator with its DequantizeLinear before and QuantizeLinear behind."""
-    node = edges.producer.get(id(tensor))
-    readers = edges.consumers.get(id(tensor), ())
     seen: Tensor | None = tensor
-    if node is not None and node.op.endswith("DequantizeLinear") and node.inputs:
-        seen = node.inputs[0]
-    elif readers and all(reader.op.endswith("::QuantizeLinear") or reader.op == "QuantizeLinear" for reader in readers):
-        seen = readers[0].outputs[0] if readers[0].outputs else None
+    node = _converter(tensor, edges)
+    if node is not None:
+        side = node.inputs if node.op.endswith("DequantizeLinear") else node.outputs
+        seen = side[0] if side else None
     dtype = seen.dtype if seen is not None else None
     return dtype or Unknown(f"the dtype of '{tensor.name}' is not known")
+
+
+def _converter(tensor: Tensor, edges: Edges) -> Node | None:
+    """The DequantizeLinear that makes it, or the first of the QuantizeLinear that alone read it."""
+    node = edges.producer.get(id(tensor))
+    if node is not None and node.op.endswith("DequantizeLinear") and node.inputs:
+        return node
+    readers = edges.consumers.get(id(tensor), ())
+    quantize = [one for one in readers if one.op in ("QuantizeLinear", "com.microsoft::QuantizeLinear")]
+    return readers[0] if readers and len(quantize) == len(readers) else None
+
+
+def unit_scale(scope: Scope, tensor: Tensor) -> Any:
+    """The first scale of the DequantizeLinear before it, or of the QuantizeLinear behind it."""
+    return _parameter(scope, tensor, 1)
+
+
+def unit_zero_point(scope: Scope, tensor: Tensor) -> Any:
+    """As `unit_scale`, the first zero point; 0 where none is given."""
+    return _parameter(scope, tensor, 2)
+
+
+def _parameter(scope: Scope, tensor: Tensor, place: int) -> Any:
+    node = _converter(tensor, scope.edges)
+    if node is None:
+        return Unknown(f"'{tensor.name}' is not in a quantised unit")
+    given = node.inputs[place] if len(node.inputs) > place else None
+    if given is None:
+        return 0
+    values = _list(given)
+    return values if isinstance(values, Unknown) else values[0] if values else Unknown(f"'{given.name}' is empty")
 
 
 def _values(tensor: Tensor, most: int) -> numpy.ndarray | Unknown:
@@ -217,6 +248,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "readers_supported": readers_supported,
     "maker_supported": maker_supported,
     "unit_type": lambda scope, t: unit_type(t, scope.edges),
+    "unit_scale": unit_scale, "unit_zero_point": unit_zero_point,
     "origin": lambda scope, t: origin(t, scope.edges),
     "after": after,
     "before": before,

@@ -56,6 +56,8 @@ TENSOR_FUNCTIONS = frozenset(
         "readers_supported",
         "maker_supported",
         "unit_type",
+        "unit_scale",
+        "unit_zero_point",
         "shape1",
         "shape4",
     }
