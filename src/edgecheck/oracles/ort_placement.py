@@ -100,11 +100,12 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     verdict, reason = _verdict(session.log, others) if accelerated else ("supported", "a session was made")
     if not session.failure or verdict != "supported":
         return verdict, reason
+    if _GONE.search(session.failure) or _ADAPTER.search(session.failure):
+        return "inconclusive", f"placed, fails when it runs: {_short(session.failure)}"
     control = make(content, values, True) if accelerated else session
     if control.failure:
         return verdict, f"{reason}; not executed: {_short(control.failure)}"
-    no_evidence = _GONE.search(session.failure) or _ADAPTER.search(session.failure)
-    return ("inconclusive" if no_evidence else "rejected"), f"placed, fails when it runs: {_short(session.failure)}"
+    return "rejected", f"placed, fails when it runs: {_short(session.failure)}"
 
 
 def _refused(failure: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """ONNX Runtime web in a headless Chromium: where it places each operator of an ONNX file, and whether that runs.
 
-`settings["release"]` is the npm package ("1.30", "1.27"), `settings["build"]` the module: `webgpu`
-(onnxruntime-web/webgpu), `jsep` (onnxruntime-web, onnxruntime-web/all), for the target `ort-wasm` always `wasm`. With
+The target says which module of the npm package: `ort-webgpu` onnxruntime-web/webgpu, `ort-webgpu-jsep` the plain
+onnxruntime-web (JavaScript kernels), `ort-wasm` onnxruntime-web/wasm; `settings["version"]` which release. With
 `settings["run"] = "no"` nothing is executed. WebGPU runs on SwiftShader. The file is cut into its operators;
 `ort_placement` says what the verdicts mean.
 """
@@ -9,17 +9,23 @@
 from __future__ import annotations
 
 import atexit
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from edgecheck import browser
+from edgecheck.errors import EdgecheckError
 from edgecheck.oracles import Answer, onnx_feeds, ort_placement
 
 NAME = "onnxruntime-web"
 ENVIRONMENT = "ort-webgpu"
 NEEDS = ("numpy",)
-TARGETS = ("ort-webgpu", "ort-wasm")
+TARGETS = ("ort-webgpu", "ort-webgpu-jsep", "ort-wasm")
+#: The builds of page.js, and the point of the axis → the folder among the npm packages.
+BUILDS = {"ort-webgpu": "webgpu", "ort-webgpu-jsep": "jsep", "ort-wasm": "wasm"}
+PACKAGES = {"1.27": "ort-1.27", "1.30": "ort-1.30"}
+NEWEST = "1.30"
 SECONDS = 60.0
 
 #: Session options that make it say where each node was placed, and leave the nodes as they are.
@@ -39,11 +45,18 @@ def warm_up() -> None:
     _host()
 
 
+def release(at: str | None) -> str:
+    """The version of the npm package that stands for a point of the axis."""
+    described = json.loads((browser.installed() / PACKAGES[at or NEWEST] / "package.json").read_text("utf-8"))
+    return str(described["version"])
+
+
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file, graphs depth-first."""
-    accelerated = target != "ort-wasm"
-    build = settings.get("build", "webgpu") if accelerated else "wasm"
-    package = f"ort-{settings.get('release', '1.30')}"
+    accelerated, build = target != "ort-wasm", BUILDS[target]
+    package = PACKAGES[settings.get("version", NEWEST)]
+    if settings.get("build") == "native":
+        raise EdgecheckError("a browser says nothing of the native package", help="ask ort_webgpu")
 
     def make(content: bytes, values: list[onnx_feeds.Value] | None, on_cpu: bool) -> ort_placement.Session:
         options = {**OPTIONS, "executionProviders": ["wasm" if on_cpu else "webgpu"]}

@@ -4,19 +4,22 @@ The provider is the one that ONNX Runtime web's `webgpu` build has; the CPU kern
 Vulkan driver will do; where no GPU is, SwiftShader, which Debian's chromium carries, is one: name its driver file with
 the environment variable `VK_ICD_FILENAMES` (or the setting `icd`); a Vulkan loader, `libvulkan.so.1`, must lie beside
 it or on the library path. With `settings["run"] = "no"` nothing is executed. The file is cut into its operators, each
-asked about in a fork of its own; `ort_placement` says what the verdicts mean.
+asked about in a fork of its own; `ort_placement` says what the verdicts mean. With `settings["build"] = "web"` only
+what WebGPU takes is an answer: what the CPU takes, the browser's build must be asked.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from edgecheck.oracles import Answer, isolated, onnx_feeds, ort_placement
 
 NAME = "onnxruntime-webgpu"
 ENVIRONMENT = "ort-webgpu"
+ENVIRONMENTS = {"1.27": "ort-webgpu"}  # the only release of both packages
 NEEDS = ("onnxruntime-webgpu", "numpy")
 TARGETS = ("ort-webgpu",)
 SECONDS = 60.0
@@ -40,7 +43,15 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         made, failure = ran.value or (False, ran.failure or "")
         return ort_placement.Session(made=made, log=ran.text.splitlines(), failure=failure)
 
-    return ort_placement.answers(model, make, run=settings.get("run") != "no")
+    answers = ort_placement.answers(model, make, run=settings.get("run") != "no")
+    return [_of_web(one) for one in answers] if settings.get("build") == "web" else answers
+
+
+def _of_web(answer: Answer) -> Answer:
+    """What an answer says of the browser's build, which has the same WebGPU kernels and fewer for the CPU."""
+    if answer.verdict == "supported" or "fails when it runs" in answer.reason:
+        return answer
+    return replace(answer, verdict="inconclusive", reason=f"the browser has other CPU kernels: {answer.reason}")
 
 
 def _session(

@@ -65,7 +65,9 @@ def witness(oracle: str, target: str, at: str | None = None) -> Witness:
     if at is not None and by_version and at not in by_version:
         raise EdgecheckError(f"{oracle} has no environment for {target}@{at}", help=f"it has {', '.join(by_version)}")
     python = environments.interpreter(by_version.get(at or "", plugin.ENVIRONMENT))
-    return Witness(module=oracle, plugin=plugin, python=python, version=installed(python, plugin.NEEDS[0]))
+    release: Callable[[str | None], str] | None = getattr(plugin, "release", None)  # where no Python package tells it
+    version = release(at) if release is not None else installed(python, plugin.NEEDS[0])
+    return Witness(module=oracle, plugin=plugin, python=python, version=version)
 
 
 def installed(python: Path, distribution: str) -> str:
