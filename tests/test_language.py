@@ -76,6 +76,7 @@ X, DYNAMIC, NO_RANK = tensor(), tensor(shape=(1, None, 8, 3)), tensor(shape=None
         ("exists(in[1])", False),
         ("not exists(in[2]) or const(in[2])", True),
         ("exists(attr.beta)", False),
+        ("written(attr.beta)", False),
         ("arity == 1 and len(inputs) == 1", True),
         ("known(attr.beta, 7) == 7 and known(in[0].shape[-1], 7) == 3", True),
         ("all(known(d, 1) > 0 for d in in[0].shape)", True),
@@ -301,3 +302,13 @@ def test_the_verdict_of_the_node_before():
     assert isinstance(ask("maker_supported(in[0])", 1, lambda node: "unknown"), Unknown)
     assert ask("maker_supported(in[0])", 1, lambda node: "supported") is True
     assert ask("maker_supported(in[0])", 1, lambda node: "fallback") is False
+
+
+def test_a_default_that_was_filled_in_is_not_written():
+    from dataclasses import replace
+
+    asked = scope(attrs={"dilations": (1, 1), "group": 1})
+    asked.node = replace(asked.node, written=frozenset({"group"}))
+    for text, expected in (("written(attr.group)", True), ("written(attr.dilations)", False)):
+        assert evaluate(parse(text), asked) is expected
+    assert evaluate(parse("exists(attr.dilations)"), asked) is True

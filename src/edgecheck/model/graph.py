@@ -107,6 +107,7 @@ class Node:
     subgraphs: tuple[int, ...] = ()  # numbers of the graphs this node runs (If, While, Loop, ...)
     custom: bool = False
     source: str | None = None  # "model.py:23" where the exporter kept it
+    written: frozenset[str] | None = None  # the attributes that stand in the file; None: all of `attrs`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

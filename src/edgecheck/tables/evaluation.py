@@ -282,6 +282,8 @@ def _call(tree: Tree, scope: Scope) -> Any:
     name, arguments = tree[1], tree[2:]
     if name == "exists":
         return not isinstance(evaluate(arguments[0], scope), (Absent, Unknown))
+    if name == "written":
+        return _written(arguments[0], scope)
     if name == "known" and len(arguments) == 2:
         value = evaluate(arguments[0], scope)
         return evaluate(arguments[1], scope) if isinstance(value, (Absent, Unknown)) else value
@@ -301,6 +303,14 @@ def _call(tree: Tree, scope: Scope) -> Any:
         return Unknown(f"{words(tree)} has no value here")
     except FormatError as error:
         return Unknown(str(error))
+
+
+def _written(attribute: Tree, scope: Scope) -> Any:
+    """Whether the file itself says the attribute, and not the format's default."""
+    if not isinstance(attribute, list) or attribute[0] != "attr":
+        return Unknown("written() asks of an attribute")
+    names = scope.node.written
+    return attribute[1] in (scope.node.attrs if names is None else names)
 
 
 class _Held(list[Any]):

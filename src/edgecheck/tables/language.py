@@ -33,6 +33,7 @@ FIELDS = frozenset(
 TENSOR_FUNCTIONS = frozenset(
     {
         "exists",
+        "written",
         "const",
         "folded",
         "dtype",

@@ -314,6 +314,7 @@ def _node(step: _Step, graph: int, index: int) -> Node:
         subgraphs=step.subgraphs,
         custom=not onnx_schema.standard(step.op.rpartition("::")[0]) and not step.input_names,
         source=_source(proto),
+        written=frozenset(attribute.name for attribute in proto.attributes),
     )
 
 
