@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "requirements"
-LEFT_OUT = {"torch": ["torch"], "tf": ["tensorflow"]}  # tensorflow-cpu brings the same files as tensorflow
+LEFT_OUT = {
+    "torch": ["torch"],
+    "executorch": ["torch"],
+    "tf": ["tensorflow"],  # tensorflow-cpu brings the same files
+}
+#: Requirements that are not met: pnnx's program needs no torch; rknn-toolkit2 asks for a torch that is older than the
+#: one that is installed first, and for the opencv with windows.
+NOT_MET = {"ncnn": ["torch"], "rknn": ["torch", "opencv-python"]}
 
 
 def main() -> None:
@@ -23,8 +30,11 @@ def main() -> None:
         command = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--python-version", "3.11"]
         for name in LEFT_OUT.get(source.stem, ()):
             command += ["--no-emit-package", name]
+        overrides = "".join(f"{name}; python_version < '3'\n" for name in NOT_MET.get(source.stem, ()))
+        if overrides:
+            command += ["--override", "-"]
         target = source.with_suffix(".txt")
-        subprocess.run([*command, source.name, "-o", target.name], cwd=FOLDER, check=True, env=env)
+        subprocess.run([*command, source.name, "-o", target.name], cwd=FOLDER, check=True, env=env, input=overrides.encode())
         print(target.relative_to(FOLDER.parent))
 
 

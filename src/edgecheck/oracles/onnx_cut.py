@@ -148,7 +148,9 @@ def _node(node: Node, model: Model) -> dict[str, Any] | None:
     tensors = [t for t in (*node.inputs, *node.outputs) if t is not None]
     if any(t.sparse for t in tensors):
         return None
-    attributes = {name: _value(name, value, node, model) for name, value in node.attrs.items()}
+    implied = () if node.written is None else ("strides", "dilations", "kernel_shape", "output_padding")
+    said = {k: v for k, v in node.attrs.items() if k not in implied or k in (node.written or ())}  # some ask for them
+    attributes = {name: _value(name, value, node, model) for name, value in said.items()}
     spec: dict[str, Any] = {"op": op, "name": node.name or f"node_{node.index}"}
     if domain:
         spec["domain"] = domain

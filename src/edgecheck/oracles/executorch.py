@@ -1,0 +1,189 @@
+"""What ExecuTorch's partitioners take of a program of torch.export, node by node of the `.pt2` file.
+
+The program is lowered as a user lowers it (`to_edge_transform_and_lower` with the backend's partitioner, all options
+at their defaults). Each operator of the lowered program, delegated or not, still names the node of the file that it
+came from. A node of the file is
+
+- `supported` where everything that became of it went to the delegate, or nothing is left of it;
+- `fallback` where a part stayed outside and the portable kernel library has all that stayed;
+- `rejected` where a part stayed outside and the library does not have it, or where the delegate's own compiler fails
+  on a program of that one operator;
+- `invalid` where ExecuTorch cannot lower the program without any delegate either.
+
+Where the delegate's compiler fails on a larger program, all nodes are `inconclusive`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecheck.oracles import Answer
+
+NAME = "executorch"
+ENVIRONMENT = "executorch"
+NEEDS = ("executorch", "torch")
+TARGETS = ("executorch-xnnpack", "executorch-vulkan", "executorch-coreml", "executorch-ethos-u")
+
+#: Of the runtime itself, or no computation at all.
+_FREE = ("<built-in function getitem>", "getitem", "executorch_call_delegate")
+
+
+def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
+    """One answer for each call in the program, nested graphs left out (they have no numbers of their own here)."""
+    import torch
+
+    program = torch.export.load(model)
+    sources = _sources(program)
+    lowered, failure = _lowered(program, target, settings)
+    if lowered is None:
+        return _refusal(model, sources, failure)
+    stayed, left = _split(lowered)
+    kernels = _portable()
+    answers = []
+    for index, (name, op) in enumerate(sources):
+        verdict, reason = _judge(stayed.get(name, []), left.get(name, []), kernels)
+        answers.append(Answer(graph=0, index=index, op=op, verdict=verdict, reason=reason))
+    return answers
+
+
+def warm_up() -> None:
+    """Import everything and lower a smallest program once, so that the children that are forked need not."""
+    import torch
+
+    torch.set_num_threads(1)
+    program = torch.export.export(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()), (torch.zeros(1, 2),))
+    for target in TARGETS[:2]:
+        _lowered(program, target, {})
+    _portable()
+
+
+def _sources(program: Any) -> list[tuple[str, str]]:
+    """(name in torch's graph, operator) of each node of the file, in its order."""
+    calls = [node for node in program.graph.nodes if node.op == "call_function"]
+    return [(node.name, _op(node.target)) for node in calls if not _unpacks(node)]
+
+
+def _unpacks(node: Any) -> bool:
+    return "getitem" in getattr(node.target, "__name__", "") and getattr(node.target, "__module__", "") == "_operator"
+
+
+def _op(target: Any) -> str:
+    """ "aten.add.Tensor", as the file has it."""
+    text = str(target)
+    name = getattr(target, "__name__", text)
+    if text.startswith("<EdgeOpOverload"):
+        return text[len("<EdgeOpOverload: ") :].partition(">")[0]
+    return text if "." in text and "<" not in text else str(name)
+
+
+def _partitioner(target: str, settings: Mapping[str, str]) -> Any:
+    if target == "executorch-xnnpack":
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+        return XnnpackPartitioner()
+    if target == "executorch-vulkan":
+        from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
+
+        return VulkanPartitioner()
+    if target == "executorch-coreml":
+        from executorch.backends.apple.coreml.partition import CoreMLPartitioner
+
+        return CoreMLPartitioner()
+    from executorch.backends.arm.ethosu import EthosUCompileSpec, EthosUPartitioner
+
+    return EthosUPartitioner(EthosUCompileSpec(settings.get("config", "ethos-u55-128")))
+
+
+def _lowered(program: Any, target: str, settings: Mapping[str, str]) -> tuple[Any, str]:
+    """The lowered program; (None, why) where it fails, "invalid: " in front where it fails without a delegate too."""
+    from executorch.exir import to_edge_transform_and_lower
+
+    try:
+        return to_edge_transform_and_lower(program, partitioner=[_partitioner(target, settings)]), ""
+    except Exception as error:  # whatever a backend raises is its answer
+        failure = _sentence(error)
+    try:
+        to_edge_transform_and_lower(program)
+    except Exception as error:  # the same program without a delegate
+        return None, f"invalid: {_sentence(error)}"
+    return None, failure
+
+
+def _sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
+
+
+def _refusal(model: Path, sources: list[tuple[str, str]], failure: str) -> list[Answer]:
+    if failure.startswith("invalid: "):
+        verdict = "invalid"
+    else:
+        verdict = "rejected" if len(sources) == 1 else "inconclusive"
+    return [
+        Answer(graph=0, index=index, op=op, verdict=verdict, reason=failure) for index, (_, op) in enumerate(sources)
+    ]
+
+
+def _split(lowered: Any) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Source node → what of it went to the delegate, and what stayed outside."""
+    taken: dict[str, list[str]] = defaultdict(list)
+    left: dict[str, list[str]] = defaultdict(list)
+    for node, inside in _nodes(lowered.exported_program().graph_module, False):
+        op = _op(node.target)
+        if op in _FREE:
+            continue
+        for name in _origins(node):
+            (taken if inside else left)[name].append(op)
+    return taken, left
+
+
+def _nodes(module: Any, inside: bool) -> Iterator[tuple[Any, bool]]:
+    """Every call of a graph and of those inside it, and whether it is a delegate's."""
+    for node in module.graph.nodes:
+        if node.op == "call_function":
+            yield node, inside
+    for _, child in module.named_children():
+        original = getattr(child, "original_module", None)
+        if original is not None:
+            yield from _nodes(original.graph_module, True)
+        elif hasattr(child, "graph"):
+            yield from _nodes(child, inside)
+
+
+def _origins(node: Any) -> set[str]:
+    """The names of the nodes of the file that a node came from, which ExecuTorch keeps through every pass."""
+    found = set()
+    waiting = list(node.meta.get("from_node", ()))
+    while waiting:
+        source = waiting.pop()
+        if source.from_node:
+            waiting.extend(source.from_node)
+        else:
+            found.add(source.name)
+    return found
+
+
+def _portable() -> frozenset[str]:
+    """ "aten.add", the operators (without their overload) of the portable kernels that the runtime here has."""
+    from executorch.extension.pybindings import portable_lib
+
+    names = (name.replace("::", ".") for name in portable_lib._get_operator_names())
+    return frozenset(name.rpartition(".")[0] if "." in name.partition(".")[2] else name for name in names)
+
+
+def _judge(taken: list[str], left: list[str], kernels: frozenset[str]) -> tuple[str, str]:
+    if not left:
+        return "supported", "" if taken else "nothing is left of it"
+    missing = sorted({op for op in left if op.rpartition(".")[0] not in kernels and _computes(op)})
+    where = f"; delegated: {', '.join(sorted(set(taken)))}" if taken else ""
+    if missing:
+        return "rejected", f"no portable kernel for {', '.join(missing)}{where}"
+    return "fallback", f"left outside: {', '.join(sorted(set(left)))}{where}"
+
+
+def _computes(op: str) -> bool:
+    """Whether it needs a kernel: arithmetic on sizes is the runtime's own."""
+    return op.startswith(("aten.", "dim_order_ops.", "quantized_decomposed.", "torchao."))
