@@ -33,7 +33,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     return onnx_alone.answers(model, _judged)
 
 
-def _judged(model: Path, name: str) -> tuple[str, str]:
+def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "m.mnn")
         ran = isolated(lambda: _converted(str(model), str(out)), seconds=SECONDS)
@@ -41,7 +41,9 @@ def _judged(model: Path, name: str) -> tuple[str, str]:
     lines = [_STAMP.sub("", line).strip() for line in ran.text.splitlines()]
     unsupported = _UNSUPPORTED.search(ran.text)
     if unsupported:
-        return "rejected", f"These Op Not Support: {unsupported['ops'].strip()}"
+        own = f"ONNX::{op.rpartition('::')[2]}" in unsupported["ops"].replace("|", " ").split()
+        told = f"These Op Not Support: {unsupported['ops'].strip()}"
+        return ("rejected", told) if own else ("inconclusive", f"another operator within it: {told}")
     if written and any(line == "Converted Success!" for line in lines):
         return "supported", "converted"
     if ran.failure is not None:

@@ -36,7 +36,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     return onnx_alone.answers(model, _judged)
 
 
-def _judged(model: Path, name: str) -> tuple[str, str]:
+def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(model, Path(folder, "m.onnx"))
         try:

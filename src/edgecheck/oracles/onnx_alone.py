@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edgecheck.oracles import Answer, Ran, onnx_cut
 
-#: (model file, name of the node asked about) → verdict and reason.
-Judge = Callable[[Path, str], tuple[str, str]]
+#: (model file, name and operator of the node asked about) → verdict and reason.
+Judge = Callable[[Path, str, str], tuple[str, str]]
 
 INCONCLUSIVE = ("killed by", "no answer in")
 
@@ -19,7 +19,7 @@ def answers(model: Path, judge: Judge) -> list[Answer]:
     read = onnx_cut.formats.read(model)
     nodes = list(read.nodes)
     if len(nodes) == 1:
-        verdict, reason = judge(model, nodes[0].name)
+        verdict, reason = judge(model, nodes[0].name, nodes[0].op)
         return [Answer(graph=0, index=0, op=nodes[0].op, verdict=verdict, reason=reason)]
     seen: dict[bytes | None, tuple[str, str]] = {None: ("inconclusive", "it cannot be cut out of its model")}
     found = []
@@ -28,7 +28,7 @@ def answers(model: Path, judge: Judge) -> list[Answer]:
             with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
                 file.write(piece.content or b"")
                 file.flush()
-                seen[piece.content] = judge(Path(file.name), node.name or f"node_{node.index}")
+                seen[piece.content] = judge(Path(file.name), node.name or f"node_{node.index}", node.op)
         verdict, reason = seen[piece.content]
         found.append(Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason))
     return found

@@ -31,7 +31,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     return onnx_alone.answers(model, _judged)
 
 
-def _judged(model: Path, name: str) -> tuple[str, str]:
+def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
     ran = isolated(lambda: _asked(str(model)), seconds=SECONDS)
     lost = onnx_alone.gone(ran)
     if lost is not None:

@@ -1,0 +1,133 @@
+"""Rockchip's RKNN-Toolkit2: whether its compiler places each operator of an ONNX file on the NPU, on the CPU, or refuses it.
+
+`build(verbose=True)` prints a table of layers with their target. The file is cut into its operators; of what an operator
+became, the layers named after it decide, and reshapes and transposes that were put around it to fit it alone do not.
+`supported`: on the NPU; `fallback`: on the chip's CPU; `rejected`: loading or building fails, or it becomes a custom
+operator that nobody has registered. Float16 without quantisation; chips that only have integers (RV1103) are built with
+int8 on made-up calibration values. Rockchip's terms come with the package: nothing of it is kept here but the verdicts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from edgecheck.oracles import Answer, isolated, onnx_alone
+
+NAME = "rknn-toolkit2"
+ENVIRONMENT = "rknn"
+NEEDS = ("rknn-toolkit2", "onnx", "numpy")
+TARGETS = ("rknn-rk3588", "rknn-rk3566", "rknn-rv1103")
+SECONDS = 90.0
+
+_INTEGERS = ("rv1103", "rv1106")
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_LAYER = re.compile(r"D RKNN: \[[\d:.]+\] \d+\s+(?P<op>\S+)\s+\S+\s+(?P<target>CPU|NPU|GPU)\s+.*?(?P<name>\S+)\s*$")
+_CUSTOM = re.compile(r"Meet RKNN unsupport Operator: .*?type = (?P<op>\w+)")
+_SAID = re.compile(
+    r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented|Fail|InvalidGraph|InvalidArgument): ?.*", re.MULTILINE
+)
+#: Preconditions of the file, and of the one-operator model, that say nothing of the operator.
+_NO_EVIDENCE = ("onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph")
+#: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
+_RUN_FAILED = ("Non-zero status code", "InvalidArgument")
+_EDGES = ("InputOperator", "OutputOperator")
+_LAYOUT = ("Reshape", "Transpose", "exDataConvert")
+_OF_LAYOUT = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """A row of the compiler's table."""
+
+    op: str
+    target: str
+    name: str  # "Conv:conv1"; without a colon where the compiler made it for itself
+
+
+def warm_up() -> None:
+    """Import it, and make one object, before the forks: both are slow."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from rknn.api import RKNN
+
+    RKNN(verbose=False)
+
+
+def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
+    """One answer for each operator of the file."""
+    return onnx_alone.answers(model, partial(_judged, chip=target.removeprefix("rknn-")))
+
+
+def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
+    ran = isolated(lambda: _built(str(model.resolve()), chip), seconds=SECONDS)
+    text = _COLOUR.sub("", ran.text)
+    lost = onnx_alone.gone(ran)
+    if lost is not None:
+        return "inconclusive", lost
+    if ran.value != 0:
+        return _refused(text, ran.failure or f"the build ended with {ran.value}")
+    custom = _CUSTOM.search(text)
+    if custom:
+        return "rejected", f"{custom['op']} becomes a custom operator that must be registered"
+    layers = [_Layer(**one.groupdict()) for line in text.splitlines() if (one := _LAYER.search(line))]
+    return _placed(layers, name, op)
+
+
+def _refused(text: str, failure: str) -> tuple[str, str]:
+    said = _SAID.findall(text)
+    reason = onnx_alone.short(said[-1] if said else failure)
+    if any(sign in reason for sign in _NO_EVIDENCE):
+        return "invalid", reason
+    return ("inconclusive" if any(sign in reason for sign in _RUN_FAILED) else "rejected"), reason
+
+
+def _placed(layers: list[_Layer], name: str, op: str) -> tuple[str, str]:
+    rows = [one for one in layers if one.op not in _EDGES]
+    named = [one for one in rows if one.name.partition(":")[2].startswith(name)]
+    own = [one for one in named if one.op not in _LAYOUT]
+    if not own and named and op in _OF_LAYOUT:
+        own = named
+    if not own:
+        own = [one for one in rows if one.op not in _LAYOUT and ":" in one.name] or named or rows
+    told = ", ".join(f"{one.op} on the {one.target}" for one in own) or "nothing of it is left"
+    return ("supported" if all(one.target == "NPU" for one in own) else "fallback"), told
+
+
+def _built(model: str, chip: str) -> int:
+    """What loading and building return; 0 is success."""
+    from rknn.api import RKNN
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        rknn = RKNN(verbose=True)
+        rknn.config(target_platform=chip)
+        loaded = int(rknn.load_onnx(model))
+        if loaded != 0:
+            return loaded
+        integers = chip in _INTEGERS
+        return int(rknn.build(do_quantization=integers, dataset=_calibration(model) if integers else None))
+
+
+def _calibration(model: str) -> str:
+    """One sample of random values for the free inputs, as files of the current folder."""
+    import numpy
+    import onnx
+
+    graph = onnx.load(model).graph
+    constants = {one.name for one in graph.initializer}
+    random = numpy.random.RandomState(0)
+    names = []
+    for number, one in enumerate(graph.input):
+        if one.name in constants:
+            continue
+        kind = onnx.helper.tensor_dtype_to_np_dtype(one.type.tensor_type.elem_type)
+        shape = [size.dim_value for size in one.type.tensor_type.shape.dim]
+        numpy.save(f"{number}.npy", (random.rand(*shape) * (1 if kind.kind == "f" else 2)).astype(kind))
+        names.append(f"{number}.npy")
+    Path("calibration.txt").write_text(" ".join(names) + "\n")
+    return "calibration.txt"
