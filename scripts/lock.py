@@ -34,7 +34,9 @@ def main() -> None:
         if overrides:
             command += ["--override", "-"]
         target = source.with_suffix(".txt")
-        subprocess.run([*command, source.name, "-o", target.name], cwd=FOLDER, check=True, env=env, input=overrides.encode())
+        subprocess.run(
+            [*command, source.name, "-o", target.name], cwd=FOLDER, check=True, env=env, input=overrides.encode()
+        )
         print(target.relative_to(FOLDER.parent))
 
 

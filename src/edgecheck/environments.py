@@ -22,10 +22,12 @@ from edgecheck.errors import EdgecheckError
 NAMES = ("torch", "tf")
 
 #: Made on demand: an older runtime, and the oracles that decide op support.
-ORACLES = ("tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu")
+ORACLES = (
+    "tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu", "executorch", "openvino", "ncnn", "mnn", "rknn",
+)  # fmt: skip
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
-FIRST = {"torch": "torch"}
+FIRST = {"torch": "torch", "executorch": "torch", "rknn": "torch"}
 
 #: What installs the lock: fast, and it checks every hash.
 UV = "uv==0.13.8"
@@ -39,6 +41,11 @@ PROOF = {
     "tflm": ("tflite_micro",),
     "tf-gpu-analyzer": ("tensorflow",),
     "ort-webgpu": ("onnxruntime",),
+    "executorch": ("torch", "executorch", "coremltools", "tosa_serializer"),
+    "openvino": ("openvino",),
+    "ncnn": ("ncnn",),
+    "mnn": ("_tools",),
+    "rknn": ("torch", "onnx", "rknn"),
 }
 
 Say = Callable[[str], None]
