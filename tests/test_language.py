@@ -292,6 +292,7 @@ def test_the_scale_of_a_quantised_unit():
     edges = Edges.of([Graph(index=0, name="g", inputs=(x,), outputs=(z,), nodes=(dq, relu))])
     ask = lambda text: evaluate(parse(text), Scope(node=relu, env={}, edges=edges))  # noqa: E731
     assert (ask("unit_scale(in[0])"), ask("unit_zero_point(in[0])")) == (0.5, 3)
+    assert ask("unit_per_channel(in[0])") is False
     assert isinstance(ask("unit_scale(out[0])"), Unknown)
 
 

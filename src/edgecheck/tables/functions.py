@@ -135,13 +135,23 @@ def unit_zero_point(scope: Scope, tensor: Tensor) -> Any:
     return _parameter(scope, tensor, 2)
 
 
-def _parameter(scope: Scope, tensor: Tensor, place: int) -> Any:
+def unit_per_channel(scope: Scope, tensor: Tensor) -> bool | Unknown:
+    """Whether that DequantizeLinear or QuantizeLinear has more than one scale."""
+    given = _given(scope, tensor, 1)
+    return given if isinstance(given, Unknown) else given is not None and given.size != 1
+
+
+def _given(scope: Scope, tensor: Tensor, place: int) -> Tensor | Unknown | None:
     node = _converter(tensor, scope.edges)
     if node is None:
         return Unknown(f"'{tensor.name}' is not in a quantised unit")
-    given = node.inputs[place] if len(node.inputs) > place else None
-    if given is None:
-        return 0
+    return node.inputs[place] if len(node.inputs) > place else None
+
+
+def _parameter(scope: Scope, tensor: Tensor, place: int) -> Any:
+    given = _given(scope, tensor, place)
+    if given is None or isinstance(given, Unknown):
+        return 0 if given is None else given
     values = _list(given)
     return values if isinstance(values, Unknown) else values[0] if values else Unknown(f"'{given.name}' is empty")
 
@@ -248,7 +258,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "readers_supported": readers_supported,
     "maker_supported": maker_supported,
     "unit_type": lambda scope, t: unit_type(t, scope.edges),
-    "unit_scale": unit_scale, "unit_zero_point": unit_zero_point,
+    "unit_scale": unit_scale, "unit_zero_point": unit_zero_point, "unit_per_channel": unit_per_channel,
     "origin": lambda scope, t: origin(t, scope.edges),
     "after": after,
     "before": before,

@@ -59,6 +59,7 @@ TENSOR_FUNCTIONS = frozenset(
         "unit_type",
         "unit_scale",
         "unit_zero_point",
+        "unit_per_channel",
         "shape1",
         "shape4",
     }
