@@ -123,7 +123,8 @@ class Maker:
     def __init__(self, seed: int, ops: list[str]) -> None:
         self.d = Dice(seed)
         self.seeds = seeds()
-        self.ops = ops or sorted(set(BASES) | set(self.seeds))
+        known = set(BASES) | set(self.seeds)
+        self.ops = [op for op in ops if op in known] if ops else sorted(known)
 
     def probe(self) -> Json | None:
         """One random probe; None where chance made an invalid one."""
@@ -393,7 +394,7 @@ def _fill(one: Json, value: Any) -> None:
 def made(seed: int, count: int, ops: list[str]) -> Iterator[Json]:
     """`count` probes of the seed, each different."""
     maker, seen = Maker(seed, ops), set()
-    for _ in range(50 * count):
+    for _ in range(50 * count if maker.ops else 0):
         spec = maker.probe()
         text = json.dumps(spec, sort_keys=True)
         if spec is not None and text not in seen:

@@ -25,7 +25,9 @@ MAKERS = (convolutions, elementwise, shapes, reductions, sequences)
 
 def probes(seed: int, count: int, ops: list[str] | None = None, plain: bool = False) -> list[Json]:
     """`count` descriptions, operators in turn; every second one is a mutant unless `plain`."""
-    names = ops or sorted(BASES)
+    names = [op for op in ops if op in BASES] if ops else sorted(BASES)
+    if not names:
+        return []
     made = []
     for number in range(count):
         d = Dice(f"{seed}/{number}")

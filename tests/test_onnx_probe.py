@@ -117,3 +117,14 @@ def test_a_stored_description_is_json_and_gives_the_same_node(tmp_path):
     assert _facts(again) == _facts(node)
     assert dict(again.attrs) == dict(node.attrs)
     assert (again.inputs[1].data.array() == node.inputs[1].data.array()).all()
+
+
+def test_only_attributes_that_the_file_says_are_written(tmp_path):
+    """The reader fills defaults in; runtimes refuse `pads` beside `auto_pad`."""
+    import onnx
+
+    spec = {**CONV, "a": {"kernel_shape": [3, 3], "auto_pad": "VALID"}, "o": [{"t": "float32"}]}
+    (tmp_path / "conv.onnx").write_bytes(onnx_probe.write(spec))
+    (piece,) = onnx_cut.cut(tmp_path / "conv.onnx")
+    names = [one.name for one in onnx.load_from_string(piece.content).graph.node[0].attribute]
+    assert names == ["kernel_shape", "auto_pad"]
