@@ -148,7 +148,7 @@ def _node(node: Node, model: Model) -> dict[str, Any] | None:
     tensors = [t for t in (*node.inputs, *node.outputs) if t is not None]
     if any(t.sparse for t in tensors):
         return None
-    # Only what the file says: runtimes refuse `pads` beside `auto_pad`, and some engines ask whether an attribute is there.
+    # Only what the file says: runtimes refuse `pads` beside `auto_pad`, some engines ask what is there.
     said = {name: value for name, value in node.attrs.items() if node.written is None or name in node.written}
     attributes = {name: _value(name, value, node, model) for name, value in said.items()}
     spec: dict[str, Any] = {"op": op, "name": node.name or f"node_{node.index}"}
