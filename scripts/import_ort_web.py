@@ -23,7 +23,7 @@ import json
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,9 @@ def status(outcome: str, message: str) -> str:
     return NONE if outcome == "NotImplemented" or any(sign in message for sign in missing) else UNTOLD
 
 
+#: Operators that no case speaks of, which the builds with WebGPU refused when probes asked.
+NOT_IN_WEB = ("RegexFullMatch", "TfIdfVectorizer")
+
 Answers = dict[tuple[str, int], list[tuple[Row, str]]]
 
 
@@ -73,10 +76,15 @@ def answers(path: Path) -> Answers:
     for key, outcome in said.items():
         domain, name, since, types, full = json.loads(key)
         word = status(*outcome)
-        if word != UNTOLD:
-            row = Row({letter: cpu_importer.dtype(one) for letter, one in types.items()}, full)
-            out[cpu_importer.op_name(domain, name), since].append((row, NONE if word == UNASKABLE else word))
-    return out
+        row = Row({letter: cpu_importer.dtype(one) for letter, one in types.items()}, full)
+        out[cpu_importer.op_name(domain, name), since].append((row, NONE if word == UNASKABLE else word))
+    return {key: told(rows) for key, rows in out.items()}
+
+
+def told(rows: list[tuple[Row, str]]) -> list[tuple[Row, str]]:
+    """Without what told nothing; where that is all but refusals, nothing at all is known."""
+    some = [row for row in rows if row[1] != UNTOLD]
+    return some if len(some) == len(rows) or any(said != NONE for _, said in some) else []
 
 
 def on_cpu(registry: Registry) -> dict[tuple[str, int], Alternatives]:
@@ -97,8 +105,8 @@ def alternatives(rows: Sequence[tuple[Row, str]], taken: Sequence[str], schema: 
     return tuple(sorted(cpu_importer.limits(one, schema) for one in found))
 
 
-def facts(registry: Registry, seen: Answers, native: Answers) -> Iterator[tuple[Fact, int]]:
-    """Each fact of one release with the schema version it is about."""
+def facts(registry: Registry, seen: Answers, native: Answers, *, reduced: bool) -> Iterator[tuple[Fact, int]]:
+    """Each fact of one release with the schema version it is about; `reduced`: a build without some operators."""
     kernels = on_cpu(registry)
     for op, versions in sorted(registry.schemas.items()):
         for since, schema in sorted(versions.items()):
@@ -109,11 +117,14 @@ def facts(registry: Registry, seen: Answers, native: Answers) -> Iterator[tuple[
             if op == "Constant":  # never a node at run time: it becomes an initializer
                 yield Fact(op, ((),), (), ()), since
                 continue
-            if rows is None:
-                fact = Fact(op, (), () if op.startswith("ai.onnx.ml::") else taken, taken)
+            if not rows:
+                fact = Fact(
+                    op, (), () if reduced and (op.startswith("ai.onnx.ml::") or op in NOT_IN_WEB) else taken, taken
+                )
             else:
                 there = any(said == CPU for _, said in rows)
-                whole = op.startswith("Sequence") and taken  # too many pairs of types for the sweep
+                # Of sequences there are too many pairs of types for the sweep.
+                whole = (op.startswith("Sequence") or not reduced) and taken
                 web = whole or (alternatives(rows, (GPU, CPU), schema) if there else ())
                 fact = Fact(op, alternatives(rows, (GPU,), schema), web, taken)
             if fact.gpu or fact.cpu or fact.native:
@@ -230,22 +241,25 @@ def table(target: str, given: argparse.Namespace) -> None:
         text = "\n".join(cpu_importer.entry(*row, axis) for row in rows)
     else:
         text = "\n".join(entry(row[0][1], *row[1:], axis, bool(native)) for row in rows)  # type: ignore[arg-type]
-    text = "\n".join([*inherited(target), text])
+    text = "\n".join([*inherited(target, {row[0][0] for row in rows}), text])
     path.write_text(path.read_text().split(MARK)[0] + MARK + "\n" + text)
     print(f"{path.name}: {len(rows)} entries for {len({row[0][0] for row in rows})} operators, axis {', '.join(axis)}")
 
 
-def inherited(target: str) -> Iterator[str]:
+def inherited(target: str, listed: Collection[str]) -> Iterator[str]:
     """What ort-cpu.toml says by hand of the CPU's kernels, in TOML; beside WebGPU it speaks of what falls back."""
     text = (TARGETS / "ort-cpu.toml").read_text().split(cpu_importer.MARK)[0]
     for one in tomllib.loads(text).get("op_limit", ()):
-        if _ended(one) or "opaque" in one:  # the opaque ones are about a desktop's locales
+        ops = [op for op in one["ops"] if op in listed]
+        if _ended(one) or "opaque" in one or not ops:  # the opaque ones are about a desktop's locales
             continue
         of = {} if target == "ort-wasm" else {"of": "fallback"}
         places = [f"cpu:{place.partition(':')[2] or place}" for place in one["source"]]
-        keys = {"ops": one["ops"], "id": f"cpu-{one['id']}" if of else one["id"], **of}
+        keys = {"ops": ops, "id": f"cpu-{one['id']}" if of else one["id"], **of}
         keys |= {key: one[key] for key in ("when", "require", "otherwise", "say", "help") if key in one}
-        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (keys | {"source": places}).items()]
+        lines = [
+            f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (keys | {"source": places}).items()
+        ]
         yield "\n".join(["[[op_limit]]", *lines]) + "\n"
 
 
@@ -264,7 +278,7 @@ def _facts(target: str, registry: Registry, web: str, cpu: Path, native: Answers
     if target == "ort-wasm":
         yield from cpu_importer.facts(registry, cpu_importer.measured(cpu))
         return
-    for fact, since in facts(registry, answers(Path(web)), native):
+    for fact, since in facts(registry, answers(Path(web)), native, reduced=target == "ort-webgpu"):
         one = fact if native else replace(fact, native=())
         if one.gpu or one.cpu or one.native:
             yield (one.op, one), since

@@ -31,7 +31,7 @@ _TYPES = """float uint8 int8 uint16 int16 int32 int64 string bool float16 double
 bfloat16 float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz uint4 int4 float4e2m1 float8e8m0 uint2 int2"""
 CODES = {name: code for code, name in enumerate(_TYPES.split(), 1)}
 VALUES = {"kernel_shape": [2, 2], "to": 1, "axis": 0, "perm": [0], "blocksize": 2, "hidden_size": 4, "num_heads": 1,
-          "equation": "a,b->ab", "dtype": 1, "shape": [1], "size": 2, "split": [1]}  # fmt: skip
+          "equation": "a,b->ab", "dtype": 1, "shape": [1], "size": 3, "split": [1]}  # fmt: skip
 PLAIN = {"INT": 1, "FLOAT": 1.0, "STRING": "a", "INTS": [1], "FLOATS": [1.0], "STRINGS": ["a"]}
 
 

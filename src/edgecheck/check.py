@@ -219,7 +219,7 @@ def _judge_fallback(found: NodeVerdict, entry: Entry, target: TargetPoint, scope
     if found.verdict != "fallback":
         return found
     unknown: NodeVerdict | None = None
-    for limit in entry.limits:
+    for limit in (*target.table.limits, *entry.limits):
         if limit.of != "fallback" or not _in_force(limit, target.version):
             continue
         outcome = _judge_limit(found.node, limit, target, scope)

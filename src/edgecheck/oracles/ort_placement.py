@@ -33,7 +33,7 @@ _INVALID = re.compile(
 _ADAPTER = re.compile(r"requires f16|shader-f16|Failed to get (GPU|a WebGPU) adapter|no available backend|Vulkan", re.I)
 _GONE = re.compile(
     r"no answer in|killed by|Failed to construct locale|aborted|unreachable|memory access|out of memory"
-    r"|device (was )?lost",
+    r"|device (was )?lost|called recursively",
     re.I,
 )
 

@@ -46,6 +46,8 @@ const ort = {
     const session = await this.api.InferenceSession.create(await bytes(job.model), job.options);
     const out = {made: true, text: printed.splice(0)};
     if (job.run) Object.assign(out, await attempt(() => this.outputs(session, job)));
+    // After a kernel in JavaScript has failed, every later one of the page does.
+    if (out.failure && here.get("build") === "jsep") out.fatal = true;
     if (!out.fatal) await session.release();
     return out;
   },
