@@ -1,0 +1,1 @@
+../../src/edgecheck/golden/recorder.py
