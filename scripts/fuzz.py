@@ -231,7 +231,7 @@ def events(command: list[str], numbers: range) -> Iterator[tuple[int, dict[str, 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("format", choices=("onnx", "tflite", "coreml"))
+    parser.add_argument("format", choices=("onnx", "tflite", "coreml", "executorch"))
     parser.add_argument("paths", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="the number of the first mutation")

@@ -345,7 +345,6 @@ def test_a_name_that_nothing_makes(tmp_path):
         ("m.onnx", b"\x08\x08", "holds no graph"),
         ("m.onnx", b"\x3a\xff\xff\xff\xff\x07", "claims 2,147,483,647 bytes"),
         ("m.xyz", b"hello, world", "not a model in a format that edgecheck reads"),
-        ("m.pt2", b"PK\x03\x04", "is a program of torch.export"),
         ("m.h5", b"\x89HDF\r\n", "is a Keras model in HDF5"),
         ("m.ort", b"\0\0\0\0ORTM", "ONNX Runtime's own"),
     ],

@@ -24,6 +24,7 @@ NAMES = ("torch", "tf")
 #: Made on demand: an older runtime, and the oracles that decide op support.
 ORACLES = (
     "tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu", "executorch", "openvino", "ncnn", "mnn", "rknn",
+    "nncase",
 )  # fmt: skip
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
@@ -46,6 +47,7 @@ PROOF = {
     "ncnn": ("ncnn",),
     "mnn": ("_tools",),
     "rknn": ("torch", "onnx", "rknn"),
+    "nncase": ("_nncase", "nncase_kpu", "ai_edge_litert"),
 }
 
 Say = Callable[[str], None]

@@ -14,7 +14,7 @@ from edgecheck.results import TargetPoint
 from edgecheck.tables import bundle
 from edgecheck.tables.optable import OpTable
 
-MODEL_SUFFIXES = (".onnx", ".tflite", ".lite", ".mlpackage", ".mlmodel")
+MODEL_SUFFIXES = (".onnx", ".tflite", ".lite", ".mlpackage", ".mlmodel", ".pte", ".pt2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,7 +176,7 @@ def _portable() -> frozenset[str]:
 
 def _judge(taken: list[str], left: list[str], kernels: frozenset[str]) -> tuple[str, str]:
     if not left:
-        return "supported", "" if taken else "nothing is left of it"
+        return "supported", f"delegated: {', '.join(sorted(set(taken)))}" if taken else "nothing is left of it"
     missing = sorted({op for op in left if op.rpartition(".")[0] not in kernels and _computes(op)})
     where = f"; delegated: {', '.join(sorted(set(taken)))}" if taken else ""
     if missing:

@@ -15,7 +15,10 @@ from edgecheck.model.formats.wire import LEN, fields
 from edgecheck.model.graph import Model
 
 #: The plugin for a suffix, so that the others need not be imported. A suffix that is not here is asked of each plugin.
-_PLUGIN = {".onnx": "onnx", ".tflite": "tflite", ".lite": "tflite", ".mlmodel": "coreml", ".mlpackage": "coreml"}
+_PLUGIN = {
+    ".onnx": "onnx", ".tflite": "tflite", ".lite": "tflite", ".mlmodel": "coreml", ".mlpackage": "coreml",
+    ".pte": "executorch", ".pt2": "exported",
+}  # fmt: skip
 _HEAD = 4096
 _EXPORT = "export it first: edgecheck export {path}"
 
@@ -28,7 +31,6 @@ _OTHERS = (
         "fetch it: git lfs pull --include {path}",
     ),
     (4, b"ORTM", "a model in ONNX Runtime's own .ort format", "give the .onnx file that it was made from"),
-    (4, b"ET1", "an ExecuTorch program", "give the .onnx or .tflite file of the same model"),
     (0, b"\x89HDF", "a Keras model in HDF5", _EXPORT),
     (0, b"\x80\x02", "a pickle of PyTorch, which is never loaded here", "export the model to .onnx or .tflite first"),
     (0, b"GGUF", "a GGUF file of weights without a graph", "give the .onnx or .tflite file of the same model"),
@@ -36,7 +38,6 @@ _OTHERS = (
 )
 _ARCHIVES = {
     ".keras": ("a Keras model", _EXPORT),
-    ".pt2": ("a program of torch.export", _EXPORT),
     ".pt": ("a PyTorch archive", _EXPORT),
     ".pth": ("a PyTorch archive", _EXPORT),
     ".task": ("a MediaPipe task bundle", "unpack it and give the .tflite files inside"),
@@ -82,6 +83,10 @@ def _file_plugin(path: Path) -> str:
     head = _head(path)
     if head[4:8] == b"TFL3":
         return "tflite"
+    if head[4:6] == b"ET" and head[6:8].isdigit():
+        return "executorch"
+    if head[:2] == b"PK" and path.suffix.lower() == ".pt2":
+        return "exported"
     _refuse_others(path, head)
     plugin = _PLUGIN.get(path.suffix.lower()) or _by_content(path) or _by_suffix(path.suffix.lower())
     if plugin is None:

@@ -39,7 +39,18 @@ def _text() -> str:
 
 @cache
 def schema(op: str) -> Schema | None:
-    """The schema of `aten.add.Tensor`; None for what the data does not know."""
+    """The schema of `aten.add.Tensor`, also for `aten.add_.Tensor`; None for what the data does not know."""
+    found = _listed(op)
+    return _listed(op.replace("_.", ".", 1)) if found is None and writes(op) else found
+
+
+def writes(op: str) -> bool:
+    """Whether the operator writes to its first argument: its name ends in an underscore."""
+    parts = op.split(".")
+    return len(parts) == 3 and parts[1].endswith("_") and not parts[1].endswith("__")
+
+
+def _listed(op: str) -> Schema | None:
     start = _text().find(f"\n{op} ")
     if start < 0 or "\n" in op or " " in op:
         return None

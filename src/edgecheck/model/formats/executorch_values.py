@@ -51,6 +51,8 @@ class Segments:
         self.program = program
         self.segments = segments
         self.offsets = self._offsets(root.table(_CONSTANT_SEGMENT))
+        for index in range(root.count(_SEGMENTS)):
+            self.segment(index)  # a file that is cut off lacks the last of them
 
     def processed(self, reference: Table | None) -> memoryview | None:
         """A delegate's blob; None where the reference leads nowhere."""

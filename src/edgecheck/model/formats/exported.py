@@ -16,7 +16,17 @@ from typing import Any
 from edgecheck.errors import FormatError
 from edgecheck.model.formats import aten_schema
 from edgecheck.model.formats.exported_values import (
-    AbsentData, constant, listing, mapping, meta, named, one, plain, tensor, text, whole,
+    AbsentData,
+    constant,
+    listing,
+    mapping,
+    meta,
+    named,
+    one,
+    plain,
+    tensor,
+    text,
+    whole,
 )  # fmt: skip
 from edgecheck.model.formats.mapped import map_file, release, sha256
 from edgecheck.model.formats.stored_zip import entries
@@ -117,6 +127,7 @@ class _Reader:
         signature = mapping(module.get("signature"), "signature")
         stored = {kind: self.archive.config(kind) for kind in ("weights", "constants")}
         written = set(_written(signature))
+        in_place = set(_in_place(mapping(module.get("graph"), "graph_module.graph")))
         for spec in listing(signature.get("input_specs"), "input_specs"):
             kind, value = one(spec, "an input_spec")
             if kind not in ("parameter", "buffer", "tensor_constant"):
@@ -127,7 +138,8 @@ class _Reader:
             data: Data = AbsentData(f"'{full[:80]}' has no values in the archive")
             if where is not None:
                 data = self.archive.data(where, full, stored[where][full])
-            yield named(entry.get("arg"), f"a {kind}"), (data, full in written)
+            name = named(entry.get("arg"), f"a {kind}")
+            yield name, (data, full in written or name in in_place)
 
     def graph(
         self, content: Mapping[str, Any], constants: Mapping[str, tuple[Data, bool]], *,
@@ -147,7 +159,7 @@ class _Reader:
         self.graphs[number] = Graph(
             index=number,
             name=name,
-            inputs=tuple(one for one in inputs if not one.const),
+            inputs=tuple(one for one in inputs if not (one.const or one.variable)),
             outputs=tuple(values.arguments(listing(content.get("outputs"), "outputs"))),
             nodes=nodes,
             parent=parent,
@@ -243,9 +255,7 @@ class _Call:
         for name in [*order[: last + 1], *(name for name in self.given if name not in order)]:
             yield from ((name, found) for found in self.given.get(name, [None]))
 
-    def node(
-        self, place: tuple[int, int], name: str, outputs: tuple[Tensor, ...], metadata: Mapping[str, Any]
-    ) -> Node:
+    def node(self, place: tuple[int, int], name: str, outputs: tuple[Tensor, ...], metadata: Mapping[str, Any]) -> Node:
         operands = list(self.operands())
         defaults = self.schema.defaults if self.schema else {}
         left_out = {key: value for key, value in defaults.items() if key not in self.given}
@@ -277,6 +287,17 @@ def _written(signature: Mapping[str, Any]) -> Iterator[str]:
         kind, value = one(spec, "an output_spec")
         if kind in ("buffer_mutation", "parameter_mutation"):
             yield text(mapping(value, kind).get(f"{kind.partition('_')[0]}_name"), f"the name of a {kind}")
+
+
+def _in_place(graph: Mapping[str, Any]) -> Iterator[str]:
+    """The tensors that an operator of the training dialect writes to, such as `aten.add_.Tensor`."""
+    for node in listing(graph.get("nodes"), "nodes"):
+        op = mapping(node, "a node").get("target")
+        inputs = listing(node.get("inputs", []), "the inputs of a node")
+        if isinstance(op, str) and inputs and aten_schema.writes(op.removeprefix("torch.ops.")):
+            kind, value = one(mapping(inputs[0], "an input of a node").get("arg"), "an input of a node")
+            if kind == "as_tensor":
+                yield named(value, "an input of a node")
 
 
 def _source(metadata: Mapping[str, Any]) -> str | None:

@@ -94,7 +94,9 @@ def _data(buffer: memoryview, local: int, size: int, name: str) -> int:
     name_size, extra_size = struct.unpack_from("<HH", buffer, local + 26)
     start: int = local + 30 + name_size + extra_size
     if start + size > len(buffer):
-        raise FormatError(f"its entry {name[:80]!r} should lie at bytes {start:,} to {start + size:,} of {len(buffer):,}")
+        raise FormatError(
+            f"its entry {name[:80]!r} should lie at bytes {start:,} to {start + size:,} of {len(buffer):,}"
+        )
     return start
 
 
