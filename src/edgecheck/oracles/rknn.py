@@ -1,6 +1,6 @@
-"""Rockchip's RKNN-Toolkit2: whether its compiler places each operator of an ONNX file on the NPU, on the CPU, or refuses it.
+"""Rockchip's RKNN-Toolkit2: whether its compiler places an ONNX operator on the NPU, on the CPU, or refuses it.
 
-`build(verbose=True)` prints a table of layers with their target. The file is cut into its operators; of what an operator
+`build(verbose=True)` prints a table of layers with their target. The file is cut into its operators; of what one
 became, the layers named after it decide, and reshapes and transposes that were put around it to fit it alone do not.
 `supported`: on the NPU; `fallback`: on the chip's CPU; `rejected`: loading or building fails, or it becomes a custom
 operator that nobody has registered. Float16 without quantisation; chips that only have integers (RV1103) are built with
@@ -33,12 +33,17 @@ _SAID = re.compile(
     r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented|Fail|InvalidGraph|InvalidArgument): ?.*", re.MULTILINE
 )
 #: Preconditions of the file, and of the one-operator model, that say nothing of the operator.
-_NO_EVIDENCE = ("onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph")
+_SAID = re.compile(
+    r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented|Fail|InvalidGraph|InvalidArgument): ?.*", re.MULTILINE
+)  # fmt: skip
 #: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
-_RUN_FAILED = ("Non-zero status code", "InvalidArgument")
+_RUN_FAILED = ("Non-zero status code", "InvalidArgument", "float NaN")
 _EDGES = ("InputOperator", "OutputOperator")
 _LAYOUT = ("Reshape", "Transpose", "exDataConvert")
-_OF_LAYOUT = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear")  # fmt: skip
+_OF_LAYOUT = (
+    "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "QuantizeLinear",
+    "DequantizeLinear",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
