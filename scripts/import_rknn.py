@@ -99,7 +99,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"),
         no("no-peepholes", "not exists(in[7])", "peepholes are not supported"), _FLOAT,
     ),
-    "Gather": (cpu("indices-const", "folded(in[1])", "indices that are not constant are gathered on the CPU"),),
+    "Gather": (cpu("indices-const", "folded(in[1])", "indices that are not constant are gathered on the CPU"), cpu("no-int64", "dtype(in[0]) != 'int64'", "int64 is gathered on the CPU")),
     "Gemm": (
         _FLOAT,
         no("bias-rank-2", "not exists(in[2]) or folded(in[2]) or in[2].rank == 2", "a bias that is not constant must have rank 2", "make the bias constant, or add it with Add"),

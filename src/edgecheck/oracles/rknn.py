@@ -33,8 +33,9 @@ _SAID = re.compile(
     r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented|Fail|InvalidGraph|InvalidArgument): ?.*", re.MULTILINE
 )
 #: Preconditions of the file, and of the one-operator model, that say nothing of the operator.
-_SAID = re.compile(
-    r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented|Fail|InvalidGraph|InvalidArgument): ?.*", re.MULTILINE
+_NO_EVIDENCE = (
+    "onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph",
+    "If a quantized model",
 )  # fmt: skip
 #: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
 _RUN_FAILED = ("Non-zero status code", "InvalidArgument", "float NaN")
