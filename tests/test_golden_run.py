@@ -187,3 +187,23 @@ def test_nothing_is_loaded_before_it_is_asked_for(tmp_path):
     assert values.shape == (count,)
     assert float(values[-1]) == 0.0
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+def test_the_schema_of_the_documentation_says_the_same(run):
+    """What the reader refuses in run.json alone, the published schema refuses too; and it takes what recorders write."""
+    import jsonschema
+
+    root = Path(__file__).parents[1]
+    schema = json.loads((root / "docs/golden-run.schema.json").read_text("utf-8"))
+    raw = json.loads((run / "run.json").read_text("utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    assert list(validator.iter_errors(raw)) == []
+    refused = [
+        says
+        for change, says in HOSTILE
+        if (one := json.loads(json.dumps(raw))) and (change(one), list(validator.iter_errors(one)))[1]
+    ]
+    beyond = {"'other' is none of the stages", "'cases[0].name' 'latency' is taken", "declared as [2, 2, 4]", "is stored as F32, declared as float64",
+              "there is no tensor 'a/decode/gone'", "run.json does not declare 'a/decode/image'", "'cases[1].name' 'a' is taken", "values",
+              "'cases[0].tensors[0].sha256' goes with", "'pipeline' is '..'"}  # fmt: skip
+    assert {says for _, says in HOSTILE} - set(refused) <= beyond

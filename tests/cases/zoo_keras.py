@@ -32,4 +32,4 @@ def gru():
 
 
 def calibration():
-    return [{"input_layer": structured(1, 96, seed)} for seed in range(20, 36)]
+    return [{"input": structured(1, 96, seed)} for seed in range(20, 36)]
