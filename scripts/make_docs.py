@@ -7,6 +7,7 @@ import base64
 import gzip
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -55,10 +56,7 @@ def rules() -> str:
 
 def targets() -> str:
     """What each table holds, and the devices that offer it."""
-    owners: dict[str, list[str]] = {}
-    for device in devices.every():
-        for one in device.targets:
-            owners.setdefault(one.id, []).append(device.id)
+    catalogue = devices.every()
     lines = [
         "# Targets and devices\n\n",
         MARK,
@@ -73,7 +71,7 @@ def targets() -> str:
         share = sum(bool(fact.probes) for fact in facts) / max(len(facts), 1)
         versions = f"{table.version_axis} {', '.join(table.versions)}"
         lines.append(
-            f"| `{table.id}` | {table.format} | {versions} | {len(table.raw_ops)} | {len(facts)} | {share:.0%} | {', '.join(sorted(owners.get(table.id, [])))} |\n"
+            f"| `{table.id}` | {table.format} | {versions} | {len(table.raw_ops)} | {len(facts)} | {share:.0%} | {len(devices.offering(table.id))} |\n"
         )
         notes.append(
             f"\n## {table.id}: {table.title}\n\n{table.notes}\n\nSources:\n"
@@ -82,7 +80,18 @@ def targets() -> str:
                 for name, source in table.sources.items()
             )
         )
-    return "".join(lines + notes)
+    return "".join([*lines, *_devices(catalogue), *notes])
+
+
+def _devices(catalogue: list[devices.Device]) -> Iterator[str]:
+    """A table for each kind: what a device is, and what it offers."""
+    yield f"\n## The {len(catalogue)} devices\n\n`edgecheck devices DEVICE` says where each of these facts stands.\n"
+    for kind in devices.KINDS:
+        yield f"\n### {kind}\n\n| device | | chip | targets |\n|---|---|---|---|\n"
+        for device in catalogue:
+            if device.kind == kind:
+                offers = ", ".join(offer.name for offer in device.targets)
+                yield f"| `{device.id}` | {device.title} | {device.chip or ''} | {offers} |\n"
 
 
 def _plain(text: str) -> str:

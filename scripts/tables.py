@@ -52,7 +52,9 @@ def _problems() -> list[str]:
     for name in bundle.targets():
         table = bundle.load(name)
         found += lint(table, vocabulary.of(table.format))
-    for device in devices.every():
+    catalogue = devices.every()
+    found += devices.lint(catalogue, bundle.targets(), devices.unoffered())
+    for device in catalogue:
         for offer in device.targets:
             try:
                 point(bundle.load(offer.id), offer.version, offer.settings)
