@@ -24,7 +24,7 @@ NAMES = ("torch", "tf")
 #: Made on demand: an older runtime, and the oracles that decide op support.
 ORACLES = (
     "tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu", "executorch", "openvino", "ncnn", "mnn", "rknn",
-    "nncase",
+    "nncase", "ort-qnn",
 )  # fmt: skip
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
@@ -41,6 +41,7 @@ PROOF = {
     "vela": ("ethosu.vela",),
     "tflm": ("tflite_micro",),
     "tf-gpu-analyzer": ("tensorflow",),
+    "ort-qnn": ("onnxruntime", "onnxruntime_qnn"),
     "ort-webgpu": ("onnxruntime",),
     "executorch": ("torch", "executorch", "coremltools", "tosa_serializer"),
     "openvino": ("openvino",),

@@ -1,0 +1,196 @@
+"""Qualcomm's HTP compiler behind ONNX Runtime's QNN provider: what it takes, and whether it really compiles.
+
+A file is cut into its operators, with the DequantizeLinear and QuantizeLinear that the provider takes together with
+them, and a session is made with a handful of them side by side. It has two stages: the provider's partitioner says
+which nodes it wants, then they are compiled for the chip. Where no session comes of it, each half is asked alone, down
+to the operator. `fallback` is a node left to the CPU; `rejected` one that was taken and then did not compile, so that
+no session can be made, or that neither the provider nor the CPU has. Qualcomm's binaries come under their own terms;
+only verdicts are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from edgecheck.model import formats
+from edgecheck.model.graph import Node
+from edgecheck.oracles import Answer, isolated, onnx_probe
+from edgecheck.oracles.onnx_cut import Neighbours, describe
+
+NAME = "onnxruntime-qnn"
+ENVIRONMENT = "ort-qnn"
+NEEDS = ("onnxruntime_qnn", "onnxruntime", "numpy")
+TARGETS = ("ort-qnn",)
+
+#: The HTP architecture and a chip that has it, by the numbers of Qualcomm's `soc_model`; both have to be named.
+#: pytorch/executorch:backends/qualcomm/serialization/qc_schema.py
+CHIPS = {"v68": "30", "v69": "36", "v73": "43", "v75": "57", "v79": "69", "v81": "87"}
+
+Spec = Mapping[str, Any]
+Found = tuple[str, str]  # verdict and reason
+
+_PROVIDER = "QNNExecutionProvider"
+_TOGETHER = 24  # operators in one session
+_LARGE = 1 << 24  # bytes of constants in one session
+_SECONDS = 120.0
+#: What a session says of a file that is wrong, whoever runs it.
+_INVALID = (
+    "INVALID_GRAPH", "Type Error", "TypeInferenceError", "ShapeInferenceError", "is not a registered function/op",
+    "Unsupported model IR version", "only *guarantees* support",
+)  # fmt: skip
+
+
+def warm_up() -> None:
+    """Load the provider once, before the forks."""
+    _devices()
+
+
+def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
+    """One answer for each node of each graph, numbered depth-first. `settings`: `version` (v68 … v81), `soc_model`."""
+    arch = settings.get("version") or "v81"
+    options = {
+        "backend_path": _library(),
+        "htp_arch": arch.removeprefix("v"),
+        "soc_model": settings.get("soc_model") or CHIPS[arch],
+    }
+    read = formats.read(model)
+    around = Neighbours(read)
+    nodes = list(read.nodes)
+    specs = [describe(node, around) for node in nodes]
+    groups = _groups([(i, spec) for i, spec in enumerate(specs) if spec is not None])
+    found = {i: one for group in groups for i, one in _asked(group, options)}
+    missing = ("inconclusive", "it cannot be cut out of its model")
+    return [_answer(node, found.get(i, missing)) for i, node in enumerate(nodes)]
+
+
+def _answer(node: Node, found: Found) -> Answer:
+    return Answer(graph=node.graph, index=node.index, op=node.op, verdict=found[0], reason=found[1])
+
+
+def _groups(specs: Sequence[tuple[int, Spec]]) -> Iterator[list[tuple[int, Spec]]]:
+    """A few operators each, and not too many bytes of constants."""
+    group: list[tuple[int, Spec]] = []
+    weight = 0
+    for one in specs:
+        more = _bytes(one[1])
+        if group and (len(group) == _TOGETHER or weight + more > _LARGE):
+            yield group
+            group, weight = [], 0
+        group.append(one)
+        weight += more
+    if group:
+        yield group
+
+
+def _bytes(spec: Spec) -> int:
+    nodes = [spec, *spec.get("before", ()), *spec.get("after", ())]
+    constants = (t["c"] for node in nodes for t in node["i"] if t and "c" in t)
+    return sum(int(getattr(one, "nbytes", 0)) for one in constants)
+
+
+def _asked(group: Sequence[tuple[int, Spec]], options: Mapping[str, str]) -> Iterator[tuple[int, Found]]:
+    """The verdict of each of the group, in a process of its own: the compiler aborts on some operators."""
+    content = onnx_probe.write(together([spec for _, spec in group]))
+    ran = isolated(lambda: _session(content, options), seconds=_SECONDS)
+    if ran.failure is None and "failed" not in ran.value:
+        for place, (i, spec) in enumerate(group):
+            found = judged(f"n{place}", ran.value, alone=len(group) == 1)
+            yield from [(i, found)] if found else _asked([(i, spec)], options)
+    elif len(group) == 1:
+        yield group[0][0], ("inconclusive", ran.failure) if ran.failure else refused(ran.value["failed"])
+    else:
+        half = (len(group) + 1) // 2
+        yield from _asked(group[:half], options)
+        yield from _asked(group[half:], options)
+
+
+def together(specs: Sequence[Spec]) -> dict[str, Any]:
+    """One description with all the operators side by side; the one asked about in specs[n] is called `n<n>`."""
+    nodes: list[dict[str, Any]] = []
+    for place, spec in enumerate(specs):
+        before, after = spec.get("before", ()), spec.get("after", ())
+        for number, node in enumerate((*before, spec, *after)):
+            own = number == len(before)
+            nodes.append(_prefixed(node, f"p{place}_") | {"name": f"n{place}" if own else f"p{place}_{number}"})
+    first = {key: specs[0][key] for key in ("opset", "ir", "opsets") if key in specs[0]}
+    return nodes[0] | first | ({"after": nodes[1:]} if nodes[1:] else {})
+
+
+def _prefixed(node: Spec, prefix: str) -> dict[str, Any]:
+    """The node with other names for its tensors; one that stands in several operators stays apart in each."""
+    kept = {key: value for key, value in node.items() if key in ("op", "domain")}
+    if "a" in node:
+        kept["a"] = {name: _inner(value, prefix) for name, value in node["a"].items()}
+    sides = {side: [one and one | {"n": prefix + one["n"]} for one in node[side]] for side in ("i", "o")}
+    return kept | sides
+
+
+def _inner(value: Any, prefix: str) -> Any:
+    """The graph of an attribute, its names as around it; anything else as it is."""
+    if not isinstance(value, Mapping) or "nodes" not in value:
+        return value
+    nodes = [_prefixed(node, prefix) | {"name": node.get("name", "")} for node in value["nodes"]]
+    return {"nodes": nodes} | {side: [one | {"n": prefix + one["n"]} for one in value[side]] for side in ("i", "o")}
+
+
+def _session(content: bytes, options: Mapping[str, str]) -> dict[str, list[str]]:
+    """The providers of each node by its name; `failed`: what ONNX Runtime says when it makes no session."""
+    import onnxruntime
+
+    session_options = onnxruntime.SessionOptions()
+    session_options.log_severity_level = 4
+    session_options.intra_op_num_threads = 1
+    session_options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session_options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    session_options.add_provider_for_devices(_devices(), dict(options))
+    try:
+        session = onnxruntime.InferenceSession(content, session_options)
+    except Exception as error:  # the boundary to a runtime whose exceptions have no common base
+        return {"failed": [" ".join(str(error).split())]}
+    found: dict[str, list[str]] = {}
+    for group in session.get_provider_graph_assignment_info():
+        for node in group.get_nodes():
+            found.setdefault(node.name.split("_token_")[0], []).append(group.ep_name)
+    return found
+
+
+def judged(name: str, placed: Mapping[str, Sequence[str]], *, alone: bool) -> Found | None:
+    """The verdict on the operator of this name. None: it has become others (a function's body); ask it alone."""
+    mine = set(placed.get(name, ()))
+    if not mine and alone:
+        mine = {one for providers in placed.values() for one in providers}
+        if not mine:
+            return "inconclusive", "the operator is gone from the session"
+    if not mine:
+        return None
+    return ("supported", "") if mine == {_PROVIDER} else ("fallback", "left to the CPU")
+
+
+def refused(failed: Sequence[str]) -> Found:
+    """What a session that was not made says of its only operator, in our words."""
+    said = failed[0]
+    if any(sign in said for sign in _INVALID):
+        return "invalid", said[:200]
+    if "inalize" in said or "ompose" in said:
+        return "rejected", "taken, then not compiled for the chip"
+    if "NHWC" in said:
+        return "rejected", "taken, then refused in the channels-last layout"
+    return "rejected", "not taken, and the CPU has no kernel" if "NOT_IMPLEMENTED" in said else said[:200]
+
+
+@cache
+def _devices() -> list[Any]:
+    import onnxruntime
+    import onnxruntime_qnn
+
+    onnxruntime.register_execution_provider_library(_PROVIDER, onnxruntime_qnn.get_library_path())
+    return [device for device in onnxruntime.get_ep_devices() if device.ep_name == _PROVIDER]
+
+
+def _library() -> str:
+    import onnxruntime_qnn
+
+    return str(onnxruntime_qnn.get_qnn_htp_path())
