@@ -1,4 +1,4 @@
-"""Vela's own report of what it supports → the tables `ethos-u55` and `ethos-u85`.
+"""Vela's own report of what it supports → the tables `ethos-u55`, `ethos-u65` and `ethos-u85`.
 
     vela --supported-ops-report            # in the environment of requirements/vela.txt: writes SUPPORTED_OPS.md
     python scripts/import_vela.py SUPPORTED_OPS.md [--out op_tables/targets]

@@ -26,7 +26,7 @@ def bullets(target: str, op: str) -> list[tuple[str, Limit]]:
     shapes = "True" if op in SHAPE_FROM_INPUTS else "all(t.rank > 0 for t in outputs)"
     channels = f"shape1({w})[{3 if op == 'DEPTHWISE_CONV_2D' else 0}]"
     axis = ", 3" if op == "DEPTHWISE_CONV_2D" else ""
-    large = 8323072 if target == "ethos-u55" else 2130706432
+    large = 8323072 if target != "ethos-u85" else 2130706432
     weighted = f"quantized({w})" if op in (*CONVOLUTIONS, "FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM") else "True"
     dynamic = "True" if op == "BATCH_MATMUL" else f"not const({w})"
     depth = "shape1(in[0])[-2 if attr.adj_x else -1]" if op == "BATCH_MATMUL" else "shape1(in[0])[-1]"
@@ -273,7 +273,7 @@ def bullets(target: str, op: str) -> list[tuple[str, Limit]]:
             "Int64 bias must be",
             Limit(
                 "bias-range",
-                f'not exists({b}) or {b}.dtype != "int64" or not const({b}) or max(value({b})) <= {"1099511627775" if target == "ethos-u55" else "281474976710655"}',
+                f'not exists({b}) or {b}.dtype != "int64" or not const({b}) or max(value({b})) <= {"1099511627775" if target != "ethos-u85" else "281474976710655"}',
                 "an int64 bias must fit",
                 (f"{shared}:Bias64BitRange",),
             ),

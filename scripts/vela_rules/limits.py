@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 SEEN = "2026-11-21"
-TARGETS = {"ethos-u55": "Ethos-U55 and Ethos-U65", "ethos-u85": "Ethos-U85"}
+TARGETS = {
+    "ethos-u55": "Ethos-U55 and Ethos-U65",
+    "ethos-u65": "Ethos-U55 and Ethos-U65",
+    "ethos-u85": "Ethos-U85",
+}
 
 # The inputs Vela takes as feature maps (tflite_mapping.cpp, _inputTensorIndices); the first input where nothing stands.
 FEATURE_MAPS = {

@@ -311,7 +311,7 @@ def fused(target: str, op: str) -> Iterator[Limit]:
         "with a fused activation the output must be quantised per tensor",
         ("optimiser:SupportedOperatorChecks",),
     )
-    if target == "ethos-u55":
+    if target != "ethos-u85":
         yield Limit(
             "activation-32-bit",
             f'{none} or out[0].dtype not in ["int32", "uint32"]',

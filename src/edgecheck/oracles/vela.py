@@ -19,10 +19,10 @@ from edgecheck.oracles import Answer, isolated
 NAME = "ethos-u-vela"
 ENVIRONMENT = "vela"
 NEEDS = ("ethos-u-vela",)
-TARGETS = ("ethos-u55", "ethos-u85")
+TARGETS = ("ethos-u55", "ethos-u65", "ethos-u85")
 SECONDS = 240.0
 
-_CONFIGS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
+_CONFIGS = {"ethos-u55": "ethos-u55-128", "ethos-u65": "ethos-u65-256", "ethos-u85": "ethos-u85-256"}
 _WARNING = re.compile(
     r"Warning \(supported operators\) operator: (?P<op>\w+), ofm: '(?P<ofm>.*?)'\n(?P<why>(?:.+\n?)*)", re.MULTILINE
 )
