@@ -100,9 +100,18 @@ def alternatives(rows: Sequence[tuple[Row, str]], taken: Sequence[str], schema: 
     """The types for which a node met one of the outcomes `taken`."""
     shown = [(cpu_importer.showing(row, schema), said) for row, said in rows]
     made = [row for row, said in shown if said in taken]
+    if CPU in taken:  # where float16 was not asked: it is cast to float32 around every CPU kernel
+        made += [half for row in made for half in _halved(row) if all(half != other for other, _ in shown)]
     refused = [row for row, said in shown if said not in taken]
     found = cpu_importer.inlined(made, refused, schema) if made else []
     return tuple(sorted(cpu_importer.limits(one, schema) for one in found))
+
+
+def _halved(row: Row) -> Iterator[Row]:
+    """The row with float16 for its only float32."""
+    letters = [letter for letter, one in row.types.items() if one == "float32"]
+    if len(letters) == 1:
+        yield Row({**row.types, letters[0]: "float16"}, row.full)
 
 
 def facts(registry: Registry, seen: Answers, native: Answers, *, reduced: bool) -> Iterator[tuple[Fact, int]]:
@@ -123,8 +132,8 @@ def facts(registry: Registry, seen: Answers, native: Answers, *, reduced: bool) 
                 )
             else:
                 there = any(said == CPU for _, said in rows)
-                # Of sequences there are too many pairs of types for the sweep.
-                whole = (op.startswith("Sequence") or not reduced) and taken
+                # Of sequences there are too many pairs of types for the sweep, and an If was asked with an Identity in it.
+                whole = (op.startswith("Sequence") or op == "If" or not reduced) and taken
                 web = whole or (alternatives(rows, (GPU, CPU), schema) if there else ())
                 fact = Fact(op, alternatives(rows, (GPU,), schema), web, taken)
             if fact.gpu or fact.cpu or fact.native:
