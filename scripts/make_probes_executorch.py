@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch's own name for it
+import torch.nn.functional as F  # torch's own name for it
 
 Call = Callable[..., Any]
 R = random.Random()
@@ -432,7 +432,7 @@ def program(names: list[str]) -> torch.export.ExportedProgram | None:
     module = Program([part[0] for part in parts], [len(part[1]) for part in parts]).eval()
     try:
         return torch.export.export(module, tuple(tensor for part in parts for tensor in part[1]))
-    except Exception as error:  # noqa: BLE001  # torch.export raises what it likes; the program is left out
+    except Exception as error:  # torch.export raises what it likes; the program is left out
         print(f"not exported: {names[:3]}…: {str(error).splitlines()[0][:120]}")
         return None
 

@@ -271,6 +271,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "variable": lambda _, t: t.variable,
     "value": value, "scalar": scalar, "weight_sum": weight_sum, "broadcast": broadcast, "same": _same, "pow2": _pow2,
     "len": lambda _, items: len(items),
+    "whole": lambda _, n: isinstance(n, int) and not isinstance(n, bool),
     "min": _numbers(min), "max": _numbers(max), "sum": _numbers(sum), "prod": _numbers(math.prod),
     "abs": lambda _, n: abs(n), "round": lambda _, n: round(n), "floor": lambda _, n: math.floor(n),
     "ceil": lambda _, n: math.ceil(n), "log2": lambda _, n: math.log2(n),

@@ -76,6 +76,7 @@ PLAIN_FUNCTIONS = frozenset(
         "ceil",
         "log2",
         "pow2",
+        "whole",
         "same",
         "all",
         "any",

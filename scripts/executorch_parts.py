@@ -1,0 +1,67 @@
+"""What becomes of an ATen operator when ExecuTorch lowers a program: the edge operators that a backend is asked about.
+
+As seen in lowered programs (executorch 1.5.1, torch 2.13.0; scripts/make_probes_executorch.py made them). An operator
+that is not here stays as it is. `NOTHING` is what disappears.
+"""
+
+from __future__ import annotations
+
+NOTHING: tuple[str, ...] = ()
+COPY = ("aten.permute_copy.default",)
+VIEW = ("aten.view_copy.default",)
+CLONE = ("dim_order_ops._clone_dim_order.default",)
+UNSQUEEZE, SQUEEZE = "aten.unsqueeze_copy.default", "aten.squeeze_copy.dims"
+CONVOLUTION = ("aten.convolution.default",)
+NORM = ("aten._native_batch_norm_legit_no_training.default",)
+SHUFFLE = (*VIEW, *COPY, *CLONE)
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "aten.conv1d.default": CONVOLUTION, "aten.conv2d.default": CONVOLUTION, "aten.conv3d.default": CONVOLUTION,
+    "aten.conv1d.padding": CONVOLUTION, "aten.conv2d.padding": CONVOLUTION,
+    "aten.conv_transpose1d.default": CONVOLUTION, "aten.conv_transpose2d.input": CONVOLUTION,
+    "aten.batch_norm.default": NORM, "aten.layer_norm.default": ("aten.native_layer_norm.default",),
+    "aten.group_norm.default": ("aten.native_group_norm.default",),
+    "aten.instance_norm.default": (*VIEW, "aten._native_batch_norm_legit.no_stats"),
+    "aten.relu6.default": ("aten.hardtanh.default",), "aten.silu.default": ("aten.sigmoid.default", "aten.mul.Tensor"),
+    "aten.square.default": ("aten.pow.Tensor_Scalar",), "aten.rad2deg.default": ("aten.mul.Tensor",),
+    "aten.clamp_min.default": ("aten.clamp.default",), "aten.clamp_max.default": ("aten.clamp.default",),
+    "aten.softmax.int": ("aten._softmax.default",), "aten.log_softmax.int": ("aten._log_softmax.default",),
+    "aten.permute.default": COPY, "aten.transpose.int": COPY, "aten.t.default": COPY, "aten.movedim.int": COPY,
+    "aten.numpy_T.default": COPY, "aten.view.default": VIEW, "aten.reshape.default": VIEW,
+    "aten.flatten.using_ints": VIEW, "aten.unflatten.int": VIEW, "aten._unsafe_view.default": VIEW,
+    "aten.clone.default": CLONE, "aten.dropout.default": CLONE, "aten.unsqueeze.default": (UNSQUEEZE,),
+    "aten.squeeze.dim": (SQUEEZE,), "aten.squeeze.dims": (SQUEEZE,), "aten.squeeze.default": (SQUEEZE,),
+    "aten.slice.Tensor": ("aten.slice_copy.Tensor",), "aten.narrow.default": ("aten.slice_copy.Tensor",),
+    "aten.select.int": ("aten.select_copy.int",), "aten.expand.default": ("aten.expand_copy.default",),
+    "aten.expand_as.default": ("aten.expand_copy.default",),
+    "aten.split.Tensor": ("aten.split_with_sizes_copy.default",),
+    "aten.split_with_sizes.default": ("aten.split_with_sizes_copy.default",),
+    "aten.chunk.default": ("aten.split_with_sizes_copy.default",),
+    "aten.unbind.int": ("aten.slice_copy.Tensor", SQUEEZE), "aten.stack.default": (UNSQUEEZE, "aten.cat.default"),
+    "aten.baddbmm.default": ("aten.bmm.default", "aten.add.Tensor"), "aten.outer.default": (*VIEW, "aten.mul.Tensor"),
+    "aten.pixel_shuffle.default": SHUFFLE, "aten.pixel_unshuffle.default": SHUFFLE,
+    "aten.channel_shuffle.default": SHUFFLE, "aten.adaptive_avg_pool2d.default": ("aten.mean.dim",),
+    "aten.rsub.Tensor": ("aten.sub.Tensor",),
+    "aten.max_pool1d.default": (UNSQUEEZE, "aten.max_pool2d_with_indices.default", SQUEEZE),
+    "aten.avg_pool1d.default": (UNSQUEEZE, "aten.avg_pool2d.default", SQUEEZE),
+    "aten.detach.default": NOTHING, "aten.alias.default": NOTHING, "aten._assert_tensor_metadata.default": NOTHING,
+    "aten.lift_fresh_copy.default": NOTHING,
+    "aten.grid_sampler.default": ("aten.grid_sampler_2d.default",), "aten.sgn.default": ("aten.sign.default",),
+    "aten.mish.default": ("aten.exp.default", "aten.log1p.default", "aten.gt.Scalar", "aten.where.self",
+                          "aten.tanh.default", "aten.mul.Tensor"),
+    "aten.softplus.default": ("aten.exp.default", "aten.log1p.default", "aten.gt.Scalar", "aten.where.self"),
+    "aten.zeros_like.default": ("aten.full_like.default",), "aten.ones_like.default": ("aten.full_like.default",),
+    "aten.arange.default": ("aten.arange.start_step",),
+    "aten.std.dim": ("aten.var.correction", "aten.sqrt.default"), "aten.var.dim": ("aten.var.correction",),
+    "aten.std.correction": ("aten.var.correction", "aten.sqrt.default"),
+    "aten.hardshrink.default": ("aten.abs.default", "aten.le.Scalar", "aten.where.self", "aten.scalar_tensor.default"),
+    "aten.floor_divide.default": ("aten.div.Tensor_mode",), "aten.repeat.default": ("aten.repeat.default",),
+    "aten.glu.default": ("aten.split_with_sizes_copy.default", "aten.sigmoid.default", "aten.mul.Tensor"),
+}  # fmt: skip
+
+#: Written in place in the training dialect, lowered as the operator that makes a new tensor.
+IN_PLACE = (
+    "relu", "hardtanh", "hardswish", "silu", "sigmoid", "tanh", "leaky_relu", "relu6", "dropout", "clamp", "abs", "neg",
+    "exp", "sqrt", "rsqrt", "elu", "hardsigmoid", "mish", "clamp_min",
+)  # fmt: skip
+IN_PLACE_PAIRS = ("add", "sub", "mul", "div")
