@@ -20,6 +20,14 @@ SECONDS = 60.0
 
 _PLACE = re.compile(r"(Exception from |Check '.*?' failed at |/?(\S+/)?src/)\S+?:\d+:?")
 
+_SHAPES = "src/core/shape_inference"  # the operator's shapes do not fit each other: the file is wrong
+_NO_RULE = re.compile(r"No conversion rule found for operations: (?P<ops>.*)")
+
+
+def _names(listed: str) -> list[str]:
+    """`Optional-16, util::SequenceMark` without the opsets."""
+    return [re.sub(r"-\d+$", "", one.strip()) for one in listed.split(",")]
+
 
 def warm_up() -> None:
     """Import it once, before the forks; a `Core` would start threads, which do not survive one."""
@@ -37,7 +45,11 @@ def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
     if lost is not None:
         return "inconclusive", lost
     if ran.failure is not None:
-        return "rejected", onnx_alone.short(_PLACE.sub("", ran.failure))
+        reason = onnx_alone.short(_PLACE.sub("", ran.failure))
+        unknown = _NO_RULE.search(ran.failure)
+        if unknown and not any(one.endswith(op.rpartition("::")[2]) for one in _names(unknown["ops"])):
+            return "inconclusive", f"another operator within it: {reason}"
+        return ("invalid" if _SHAPES in ran.failure else "rejected"), reason
     if ran.value:
         return "rejected", f"no kernel for {', '.join(ran.value)}"
     return "supported", "compiled for the CPU"
