@@ -48,7 +48,7 @@ RULES: dict[str, list[Rule]] = {
         symmetric("tanh.cc:89", "in[0]", "out[0]"),
         (
             "output-scale",
-            'in[0].dtype != "int16" or not quantized(out[0]) or (out[0].scale >= 3.0487e-5 and out[0].scale <= 3.0548e-5)',
+            'in[0].dtype != "int16" or not quantized(out[0]) or (out[0].scale >= 3.04965e-5 and out[0].scale <= 3.05387e-5)',
             "an int16 output must have the scale 2^-15",
             "tanh.cc:125",
         ),
@@ -66,7 +66,7 @@ RULES: dict[str, list[Rule]] = {
         symmetric("logistic_common.cc:70", "in[0]", "out[0]"),
         (
             "output-scale",
-            'in[0].dtype != "int16" or not quantized(out[0]) or (out[0].scale >= 3.0487e-5 and out[0].scale <= 3.0548e-5)',
+            'in[0].dtype != "int16" or not quantized(out[0]) or (out[0].scale >= 3.04965e-5 and out[0].scale <= 3.05387e-5)',
             "an int16 output must have the scale 2^-15",
             "logistic_common.cc:103",
         ),
@@ -114,7 +114,7 @@ RULES: dict[str, list[Rule]] = {
         symmetric("softmax_common.cc:91", "in[0]", "out[0]"),
         (
             "output-scale",
-            '(quantized(out[0]) and (out[0].zero_point == -128 and out[0].scale == 0.00390625 if out[0].dtype == "int8" else out[0].zero_point == -32768 and out[0].scale >= 1.5258e-5 and out[0].scale <= 1.5259e-5 if in[0].dtype == "int8" else out[0].scale >= 3.0517e-5 and out[0].scale <= 3.0519e-5)) or in[0].dtype not in ["int8", "int16"]',
+            '(quantized(out[0]) and (out[0].zero_point == -128 and out[0].scale == 0.00390625 if out[0].dtype == "int8" else out[0].zero_point == -32768 and out[0].scale >= 1.52436e-5 and out[0].scale <= 1.5274e-5 if in[0].dtype == "int8" else out[0].scale >= 3.04872e-5 and out[0].scale <= 3.0548e-5)) or in[0].dtype not in ["int8", "int16"]',
             "an int8 output must have scale 1/256 and zero point -128, an int16 one scale 1/32768",
             "softmax_common.cc:103",
         ),

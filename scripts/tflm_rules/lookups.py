@@ -40,6 +40,12 @@ RULES: dict[str, list[Rule]] = {
         ("shape-dtype", 'in[1].dtype in ["int32", "int64"]', "the shape must be int32 or int64", "broadcast_to.cc:90"),
         same("broadcast_to.cc:92"),
         constant("in[1]", "broadcast_to.cc:98"),
+        (
+            "input-rank",
+            "len(shape1(in[0])) <= len(shape1(out[0]))",
+            "the input must not have more dimensions than the output",
+            "broadcast_to.cc",
+        ),
         rank(0, 5, "broadcast_to.cc:87"),
         rank(0, 5, "broadcast_to.cc:47", "out[0]"),
     ],
@@ -53,6 +59,7 @@ RULES: dict[str, list[Rule]] = {
     ],
     "FILL": [
         constant("in[0]", "fill.cc:90"),
+        ("as-many-sizes", "size(in[0]) == len(shape1(out[0]))", "the output must have the stated rank", "fill.cc:44"),
         ("scalar", "len(shape1(in[1])) == 0", "the value must be a scalar", "fill.cc:82"),
         ("output-dtype", "in[1].dtype == out[0].dtype", "value and output types must be equal", "fill.cc:85"),
         (
@@ -68,6 +75,12 @@ RULES: dict[str, list[Rule]] = {
         dtype(F8, "cumsum.cc:58"),
         ("axis-dtype", 'in[1].dtype == "int32" and size(in[1]) == 1', "the axis must be one int32", "cumsum.cc:60"),
         rank(1, 8, "cumsum.cc:64"),
+        (
+            "axis-range",
+            "not const(in[1]) or (scalar(in[1]) >= 0 - len(shape1(in[0])) and scalar(in[1]) < len(shape1(in[0])))",
+            "the axis must lie within the rank",
+            "cumsum.cc",
+        ),
         same("cumsum.cc:69"),
         shapes("cumsum.cc:70"),
     ],
@@ -133,6 +146,12 @@ RULES: dict[str, list[Rule]] = {
         rank(1, 1, "embedding_lookup.cc:77"),
         ("index-dtype", 'in[0].dtype == "int32"', "the indices must be int32", "embedding_lookup.cc:78"),
         rank(2, 8, "embedding_lookup.cc:83", "in[1]"),
+        (
+            "output-rank",
+            "len(shape1(out[0])) >= len(shape1(in[1]))",
+            "the output must have as many dimensions as the table",
+            "embedding_lookup.cc:100",
+        ),
         dtype(F8, "embedding_lookup.cc:84", "in[1]"),
         (
             "output-dtype",
@@ -173,6 +192,7 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "UNIDIRECTIONAL_SEQUENCE_LSTM": [
+        ("inputs", "arity == 24", "it takes 24 inputs", "unidirectional_sequence_lstm.cc:44"),
         (
             "one-weight-type",
             "all(t.dtype == in[5].dtype for t in [in[1], in[2], in[3], in[4], in[6], in[7], in[8]])",

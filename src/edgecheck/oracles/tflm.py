@@ -24,6 +24,8 @@ ARENA = 256 << 20  # bytes; pages never touched cost nothing
 
 _NOT_ONE = ("DIV", "FLOOR_DIV", "FLOOR_MOD")  # their second input may not be zero
 _ARENA = re.compile(r"Arena size is too small|Failed to resize buffer|tail allocation failed|Failed to allocate", re.I)
+_RUNS_OTHERS = ("WHILE", "IF", "CALL_ONCE")
+_CULPRIT = re.compile(r"Node (\w+) \(number \d+\) failed")
 _DATA = re.compile(r"only defined for|Division by 0|out of bounds", re.I)
 
 
@@ -43,6 +45,9 @@ def _answer(piece: Piece) -> Answer:
     else:
         content = piece.content
         verdict, reason = judged(isolated(lambda: _run(content, piece.op), seconds=SECONDS))
+        culprit = _CULPRIT.search(reason)
+        if verdict == "rejected" and piece.op in _RUNS_OTHERS and culprit and culprit[1] != piece.op:
+            verdict, reason = "inconclusive", f"something it runs is refused: {reason}"
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
 
 
