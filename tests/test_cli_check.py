@@ -54,7 +54,7 @@ def test_every_real_model_is_checked_on_every_target_of_its_format(models_dir, c
     assert code in {1, 3}
     assert [model["path"] for model in report["models"]] == [str(path) for path in files]
     for model in report["models"]:
-        assert [target["target"] for target in model["targets"]] == bundle.targets(model["format"])
+        assert [target["target"] for target in model["targets"]] == bundle.deciding(model["format"])
         for target in model["targets"]:
             assert (
                 len(target["nodes"])

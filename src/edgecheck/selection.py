@@ -238,12 +238,12 @@ def _refuse_unused(settings: Mapping[str, str], used: set[str], points: Sequence
 
 
 def bundled(format: str, settings: Mapping[str, str]) -> list[Selection]:
-    """Every bundled target of a format, at its newest point."""
+    """Every bundled target of a format whose table holds a fact, at its newest point."""
     return (
-        selections(bundle.targets(format), (), settings)
+        selections(bundle.deciding(format), (), settings)
         if not settings
         else [
             Selection(point=point(table, None, fitting(table, settings)), devices=())
-            for table in map(bundle.load, bundle.targets(format))
+            for table in map(bundle.load, bundle.deciding(format))
         ]
     )

@@ -179,6 +179,12 @@ def targets(format: str | None = None) -> list[str]:
     return sorted(id for id, entry in index["targets"].items() if format in (None, entry["format"]))
 
 
+def deciding(format: str) -> list[str]:
+    """The targets of a format whose tables hold a fact; one where nothing is measured yet is asked by name only."""
+    index, _ = _opened()
+    return sorted(id for id, entry in index["targets"].items() if entry["format"] == format and entry["ops"])
+
+
 def load(target: str) -> OpTable:
     """The table of one target; raises `EdgecheckError` naming the near misses when there is none."""
     index, body = _opened()
