@@ -128,3 +128,13 @@ def test_only_attributes_that_the_file_says_are_written(tmp_path):
     (piece,) = onnx_cut.cut(tmp_path / "conv.onnx")
     names = [one.name for one in onnx.load_from_string(piece.content).graph.node[0].attribute]
     assert names == ["kernel_shape", "auto_pad"]
+
+
+@pytest.mark.parametrize("values", [[1, -2], [1, -2, 7]])
+def test_a_constant_of_four_bits_comes_back(values):
+    weights = {"t": "int4", "s": [len(values)], "c": values}
+    scale, zero = {"t": "float32", "s": [], "c": [0.5]}, {"t": "int4", "s": [], "c": [0]}
+    made = {"t": "float32", "s": [len(values)]}
+    model = onnx_probe.read({"op": "DequantizeLinear", "opset": 21, "i": [weights, scale, zero], "o": [made]})
+    (node,) = model.nodes
+    assert node.inputs[0].data.array().tolist() == values

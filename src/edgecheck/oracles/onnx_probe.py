@@ -185,7 +185,8 @@ def _packed(array: numpy.ndarray, bits: int) -> bytes:
     import numpy
 
     each = 8 // bits
-    padded = numpy.append(array.astype(numpy.int64), [0] * (-array.size % each)) & ((1 << bits) - 1)
+    filling = numpy.zeros(-array.size % each, numpy.int64)
+    padded = numpy.append(array.astype(numpy.int64), filling) & ((1 << bits) - 1)
     parts = [padded[place::each] << (place * bits) for place in range(each)]
     return bytes(sum(parts[1:], start=parts[0]).astype(numpy.uint8).tobytes())
 
