@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
@@ -103,6 +103,8 @@ def check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
     edges = Edges.of(model.graphs)
     env = {**target.settings, "version": _number(target), **_file_facts(model)}
 
+    alike = signatures(model)
+    settled: dict[int, NodeVerdict] = {}  # of supported nodes, by signature
     done: dict[int, NodeVerdict] = {}
     asked: set[int] = set()
     waiting: list[Node] = []
@@ -111,8 +113,16 @@ def check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
         """Of another node that a limit looks at; one that is being judged itself, or far away, is not known."""
         if id(node) not in done and id(node) not in asked and len(waiting) < _FAR:
             asked.add(id(node))
+            near = target.table.near(node.op)
+            twin = settled.get(alike[id(node)]) if near else None
+            if twin is not None:
+                done[id(node)] = NodeVerdict(node=node, verdict="supported", evidence=twin.evidence)
+                return "supported"
             waiting.append(node)
-            done[id(node)] = judge(node, target, Scope(node=node, env=env, edges=edges, verdict=verdict))
+            found = judge(node, target, Scope(node=node, env=env, edges=edges, verdict=verdict))
+            done[id(node)] = found
+            if near and found.verdict == "supported":
+                settled[alike[id(node)]] = found
             waiting.pop()
         return done[id(node)].verdict if id(node) in done else "unknown"
 
@@ -120,6 +130,22 @@ def check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
         verdict(node)
     verdicts = _refused_below([done[id(node)] for node in model.nodes], target, model, edges)
     return _after_the_first_miss(verdicts) if target.table.partition == "prefix" else verdicts
+
+
+@lru_cache(maxsize=1)
+def signatures(model: Model) -> dict[int, int]:
+    """A number for each node (by its id): equal where attributes, types, shapes and quantisation are."""
+    numbers: dict[str, int] = {}
+    return {id(node): numbers.setdefault(_signature(node), len(numbers)) for node in model.nodes}
+
+
+def _signature(node: Node) -> str:
+    tensors = [
+        None if t is None else (t.dtype, t.shape, t.const, t.quantization, t.sparse, t.variable)
+        for t in (*node.inputs, *node.outputs)
+    ]
+    told = None if node.written is None else sorted(node.written)
+    return repr((node.op, node.version, node.input_names, len(node.inputs), sorted(node.attrs.items()), told, tensors))
 
 
 def _refused_below(verdicts: list[NodeVerdict], target: TargetPoint, model: Model, edges: Edges) -> list[NodeVerdict]:

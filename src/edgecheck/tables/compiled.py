@@ -105,6 +105,7 @@ def compile_table(document: Mapping[str, Any], *, where: str) -> tuple[dict[str,
         "settings": target.get("settings", {}),
         "sources": sources,
         "limits": limits,
+        "far": any(_far(one) for one in limits),
         "facts": len(limits) + sum(len(entry["limit"]) + 1 for entries in ops.values() for entry in entries),
     }
     return header, ops
@@ -127,7 +128,34 @@ def _ops(document: Mapping[str, Any], where: str, sources: Mapping[str, Any]) ->
             for entry in ops[name]:
                 if entry["verdict"] == shared.get("of") or entry["verdict"] == "supported":
                     entry["limit"].append(shared)
+    for entries in ops.values():
+        for entry in entries:
+            if not _near(entry.get("when")) or any(_far(one) for one in entry["limit"]):
+                entry["far"] = True
     return ops
+
+
+#: Functions that look at nothing but a node's attributes and its tensors' types, shapes and quantisation.
+_NEAR = frozenset({
+    "const", "dtype", "rank", "size", "shape", "shape1", "shape4", "static", "quantized", "per_channel", "sparse",
+    "variable", "broadcast", "same", "pow2", "len", "whole", "min", "max", "sum", "prod", "abs", "round", "floor",
+    "ceil", "log2", "all", "any", "exists", "known", "written",
+})  # fmt: skip
+
+
+def _far(limit: Mapping[str, Any]) -> bool:
+    """Whether a limit looks further than the node's own types, shapes and attributes: at weights, neighbours, names."""
+    return not (_near(limit["require"]) and _near(limit["when"]))
+
+
+def _near(tree: Tree) -> bool:
+    if not isinstance(tree, list):
+        return True
+    if tree[0] == "graph" or (tree[0] == "call" and tree[1] not in _NEAR):
+        return False
+    if tree[0] == "get" and tree[2] in ("producer", "consumers", "name"):
+        return False
+    return all(_near(part) for part in tree[1:])
 
 
 def _compiled_entry(raw: Mapping[str, Any], where: str, place: str, sources: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,23 +22,24 @@ def evaluate(tree: Tree, scope: Scope) -> Any:
 
 def holds(tree: Tree, scope: Scope) -> bool | Unknown:
     """The tree as a condition."""
-    value = evaluate(tree, scope)
-    if isinstance(value, Absent):
-        return Unknown(f"{value.what} is not there")
-    return value if isinstance(value, Unknown) else bool(value)
+    value = _HEADS[tree[0]](tree, scope) if type(tree) in _TREES else tree
+    kind = type(value)
+    if kind is bool or kind is Unknown:
+        return value  # type: ignore[no-any-return]
+    return Unknown(f"{value.what} is not there") if kind is Absent else bool(value)
 
 
 def _known(tree: Tree, scope: Scope) -> Any:
     """The value, with a thing that is absent turned into unknown."""
-    value = evaluate(tree, scope)
-    return Unknown(f"{value.what} is not there") if isinstance(value, Absent) else value
+    value = _HEADS[tree[0]](tree, scope) if type(tree) in _TREES else tree
+    return Unknown(f"{value.what} is not there") if type(value) is Absent else value
 
 
 def _all_known(trees: Sequence[Tree], scope: Scope) -> list[Any] | Unknown:
     values = []
     for tree in trees:
-        value = _known(tree, scope)
-        if isinstance(value, Unknown):
+        value = _known(tree, scope) if type(tree) in _TREES else tree
+        if type(value) is Unknown:
             return value
         values.append(value)
     return values
@@ -84,7 +85,7 @@ def _contains(item: Any, many: Any) -> Any:
         return isinstance(item, (int, float)) and many.start <= item < many.stop
     if isinstance(many, tuple) and len(many) == 3 and many[0] == "between":
         return isinstance(item, (int, float)) and many[1] <= item <= many[2]
-    if any(isinstance(one, Unknown) for one in many):
+    if type(many) is list and _partly(many):
         return (
             True
             if item in [one for one in many if not isinstance(one, Unknown)]
@@ -121,14 +122,13 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _binary(tree: Tree, scope: Scope) -> Any:
-    head = tree[0]
-    values = _all_known(tree[1:], scope)
-    if isinstance(values, Unknown):
-        return values
-    left, right = values
-    for value in values:
-        if isinstance(value, list) and head != "in" and any(isinstance(one, Unknown) for one in value):
-            return _lists_equal(left, right, head)
+    head, left, right = tree
+    if type(left) in _TREES and type(left := _known(left, scope)) is Unknown:
+        return left
+    if type(right) in _TREES and type(right := _known(right, scope)) is Unknown:
+        return right
+    if head != "in" and ((type(left) is list and _partly(left)) or (type(right) is list and _partly(right))):
+        return _lists_equal(left, right, head)
     try:
         if head == "not in":
             inside = _contains(left, right)
@@ -136,6 +136,11 @@ def _binary(tree: Tree, scope: Scope) -> Any:
         return _BINARY[head](left, right)
     except (TypeError, ValueError, OverflowError):
         return Unknown(f"{words(tree)} has no value here")
+
+
+def _partly(values: list[Any]) -> bool:
+    """Whether a place of a list is unknown."""
+    return any(type(one) is Unknown for one in values)
 
 
 def _lists_equal(left: Any, right: Any, head: str) -> Any:
@@ -242,9 +247,10 @@ def _values(loop: Tree, items: Sequence[Any], scope: Scope) -> Iterator[Any]:
     """The body's value for each item that the tests let through."""
     _, variable, _, body, *tests = loop
     before = scope.bound
+    scope.bound = bound = dict(before)
     try:
         for item in items:
-            scope.bound = {**before, variable: item}
+            bound[variable] = item
             wanted = _and([None, *tests], scope) if tests else True
             if wanted is not False:
                 yield wanted if isinstance(wanted, Unknown) else _known(body, scope)
@@ -319,6 +325,9 @@ class _Held(list[Any]):
     def __init__(self, value: Any) -> None:
         super().__init__(["held", value])
 
+
+#: What is a tree, and no value of its own.
+_TREES = frozenset({list, _Held})
 
 _HEADS: dict[str, Callable[[Tree, Scope], Any]] = {
     "and": _and,

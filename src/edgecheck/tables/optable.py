@@ -48,6 +48,7 @@ class Entry:
     help: str | None = None
     probes: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    far: bool = False  # a limit looks at weights or neighbours: equal nodes need not get equal verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,13 @@ class OpTable:
     facts: int
     same_processor: bool = False  # what falls back runs on the same processor: a crossing costs next to nothing
     falls_to: str | None = None  # TARGET@VERSION: what runs the nodes that fall back; it may refuse them
+    far: bool = False  # as of an entry, for `limits`
     _entries: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    _cited: dict[str, str] = field(default_factory=dict)
+
+    def near(self, op: str) -> bool:
+        """Whether nodes of equal attributes, types and shapes get equal verdicts."""
+        return not self.far and not any(entry.far for entry in self.entries(op))
 
     def entries(self, op: str) -> tuple[Entry, ...]:
         """The alternatives for an op; empty when the table does not list it."""
@@ -98,6 +105,11 @@ class OpTable:
 
     def cite(self, reference: str) -> str:
         """`report:215` as `ethos-u-vela 5.2.0 SUPPORTED_OPS.md:215`."""
+        if reference not in self._cited:
+            self._cited[reference] = self._citation(reference)
+        return self._cited[reference]
+
+    def _citation(self, reference: str) -> str:
         name, _, place = reference.partition(":")
         source = self.sources.get(name)
         if source is None:

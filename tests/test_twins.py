@@ -1,0 +1,22 @@
+"""Nodes that are alike are judged once: the verdicts are those of judging each."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecheck import check as module
+from edgecheck.check import check
+from edgecheck.model.formats import read
+from edgecheck.selection import bundled
+
+
+@pytest.mark.export
+@pytest.mark.parametrize(
+    "name", ["nmp.onnx", "nmp.tflite", "okay_nabu.tflite", "nmp.mlpackage", "face_detection_back.tflite"]
+)
+def test_the_verdicts_are_those_of_every_node_alone(models_dir, monkeypatch, name):
+    model = read(next(models_dir.rglob(name)))
+    together = [check(model, one.point) for one in bundled(model.format, {})]
+    alone = iter(range(10**9))
+    monkeypatch.setattr(module, "signatures", lambda model: {id(node): next(alone) for node in model.nodes})
+    assert together == [check(model, one.point) for one in bundled(model.format, {})]
