@@ -192,7 +192,7 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "UNIDIRECTIONAL_SEQUENCE_LSTM": [
-        ("inputs", "arity == 24", "it takes 24 inputs", "unidirectional_sequence_lstm.cc:44"),
+        ("arity", "arity == 24", "it takes 24 inputs, those left out included", "unidirectional_sequence_lstm.cc:44"),
         (
             "one-weight-type",
             "all(t.dtype == in[5].dtype for t in [in[1], in[2], in[3], in[4], in[6], in[7], in[8]])",
