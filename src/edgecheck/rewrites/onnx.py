@@ -19,7 +19,7 @@ FOLD = "fold-constants"
 OPSETS = (21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11)
 WHOLE = (FOLD, *(f"opset-{number}" for number in OPSETS))
 SAYS = {
-    **{name: says for name, (_, says, _) in RULES.items()},
+    **RULES.says(),
     DEFINITION: "the body that the ONNX standard gives the operator",
     FOLD: "what depends on constants and known shapes only is computed now",
     **{f"opset-{number}": f"the same operators in opset {number}" for number in OPSETS},
@@ -29,7 +29,7 @@ LARGEST = 1 << 20  # elements of a folded constant
 
 def named(op: str) -> tuple[str, ...]:
     """Rewrites made for this operator."""
-    return tuple(name for name, (ops, _, _) in RULES.items() if op in ops)
+    return RULES.named(op)
 
 
 def offers(op: str) -> tuple[str, ...]:

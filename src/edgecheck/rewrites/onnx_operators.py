@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from edgecheck.rewrites.onnx_build import Builder
+from edgecheck.rewrites.rules import Rules
 
-Rule = Callable[[Builder], bool]
-RULES: dict[str, tuple[tuple[str, ...], str, Rule]] = {}
-
-
-def rule(name: str, *ops: str, says: str) -> Callable[[Rule], Rule]:
-    """Register a rewrite for operators."""
-
-    def register(function: Rule) -> Rule:
-        RULES[name] = (ops, says, function)
-        return function
-
-    return register
+RULES = Rules()
+rule = RULES.rule
 
 
 @rule("hard-swish-as-relu6", "HardSwish", says="x * clip(x + 3, 0, 6) / 6")

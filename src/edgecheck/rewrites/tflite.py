@@ -17,7 +17,7 @@ RUNTIME = "litert"
 FOLD = "fold-constants"
 WHOLE = (FOLD,)
 SAYS = {
-    **{name: says for name, (_, says, _) in RULES.items()},
+    **RULES.says(),
     FOLD: "what depends on known shapes only is computed now",
 }
 
@@ -29,7 +29,7 @@ def offers(op: str) -> tuple[str, ...]:
 
 def named(op: str) -> tuple[str, ...]:
     """Rewrites made for this operator."""
-    return tuple(name for name, (ops, _, _) in RULES.items() if op in ops)
+    return RULES.named(op)
 
 
 def whole(metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:
