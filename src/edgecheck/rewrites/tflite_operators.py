@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgecheck.rewrites.tflite_build import Builder
 from edgecheck.rewrites.rules import Rules
+from edgecheck.rewrites.tflite_build import Builder
 
 RULES = Rules()
 rule = RULES.rule
