@@ -1,0 +1,65 @@
+"""The table ort-webnn: read from ONNX Runtime web's own list, since no browser here has WebNN."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecheck.check import check, point
+from edgecheck.oracles import onnx_probe
+from probe_evidence import table
+
+Spec = dict[str, object]
+X: Spec = {"t": "float32", "s": [1, 3, 8, 8]}
+
+
+def said(op: str, inputs: list[object], version: str | None = None, opset: int = 17, domain: str = "",
+         attributes: Spec | None = None, **settings: str) -> tuple[str, str]:  # fmt: skip
+    spec = {"op": op, "domain": domain, "opset": opset, "i": inputs, "o": [{"t": "float32"}], "a": attributes or {}}
+    one = check(onnx_probe.read(spec), point(table("ort-webnn"), version, settings))[0]
+    return one.verdict, one.reason or ""
+
+
+def constant(values: list[int]) -> Spec:
+    return {"t": "int64", "s": [len(values)], "c": values}
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes", "expected", "reason"),
+    [
+        ("Relu", [X], {}, "supported", ""),
+        ("Relu", [{"t": "float32", "s": ["n", 3]}], {}, "fallback", "static shapes only"),
+        ("Relu", [{"t": "float64", "s": [2]}], {}, "fallback", "no such element type"),
+        ("Add", [{"t": "int64", "s": [2]}, {"t": "int64", "s": [2]}], {}, "unknown", "opSupportLimits"),
+        ("Reshape", [X, constant([1, -1])], {}, "supported", ""),
+        ("Reshape", [X, {"t": "int64", "s": [2]}], {}, "fallback", "shape must be a constant of the file"),
+        ("Reshape", [X, constant([0, -1])], {}, "fallback", "no size in shape may be 0"),
+        ("MaxPool", [X], {"kernel_shape": [2, 2]}, "supported", ""),
+        ("MaxPool", [X], {"kernel_shape": [2, 2], "storage_order": 1}, "fallback", "storage_order must be 0"),
+        ("MaxPool", [{"t": "float32", "s": [1, 3, 8]}], {"kernel_shape": [2]}, "fallback", "4-D inputs"),
+        ("Conv", [X, {"t": "float32", "s": [4, 3, 3, 3]}], {}, "supported", ""),
+        ("Pad", [X, constant([0] * 8)], {"mode": "reflect"}, "supported", ""),
+        ("Pad", [X, constant([0] * 8)], {"mode": "wrap"}, "fallback", "the mode wrap is not taken"),
+        ("Det", [{"t": "float32", "s": [2, 2]}], {}, "fallback", "not in the table"),
+    ],
+)
+def test_what_the_provider_takes(op: str, inputs: list[object], attributes: Spec, expected: str, reason: str) -> None:
+    verdict, why = said(op, inputs, attributes=attributes)
+    assert verdict == expected
+    assert reason in why
+
+
+def test_a_release_adds_operators_and_lifts_limits() -> None:
+    assert said("LpNormalization", [X], "1.27")[0] == "fallback"
+    assert said("LpNormalization", [X], "1.30")[0] == "supported"
+
+
+def test_a_backend_has_a_function_since_a_chromium() -> None:
+    verdict, reason = said("CumSum", [X, constant([1])], backend="coreml", chromium="131")
+    assert (verdict, "since Chromium 132" in reason) == ("fallback", True)
+    assert said("CumSum", [X, constant([1])], backend="coreml", chromium="132")[0] == "supported"
+
+
+def test_every_row_of_the_list_is_there() -> None:
+    ops = table("ort-webnn").ops
+    assert len(ops) == 114
+    assert {"com.microsoft::MatMulNBits", "Einsum", "LSTM", "Where"} <= set(ops)
