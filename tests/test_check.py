@@ -161,6 +161,8 @@ def test_a_prefix_compiler_leaves_all_behind_the_first_miss():
     verdicts = checking.check(model(node(), node("MUL", index=1), node(index=2)), checking.point(prefix))
     assert [one.verdict for one in verdicts] == ["supported", "fallback", "fallback"]
     assert verdicts[2].reason == "behind MUL 'mul1', the first op that is not mapped"
+    verdicts = checking.check(model(node("MUL"), node(index=1), node(index=2)), checking.point(prefix))
+    assert [one.verdict for one in verdicts] == ["fallback", "supported", "supported"]
 
 
 @pytest.mark.parametrize(

@@ -324,15 +324,20 @@ def _spans(entries: Sequence[Entry]) -> str:
 
 
 def _after_the_first_miss(verdicts: list[NodeVerdict]) -> list[NodeVerdict]:
-    """A compiler that maps a prefix leaves everything behind the first miss to the CPU."""
+    """A compiler that maps a prefix leaves everything behind the first miss to the CPU.
+
+    What stands before the first operator it takes (a CAST or QUANTIZE of the input) is no miss.
+    """
     missed: NodeVerdict | None = None
+    begun = False
     out = []
     for verdict in verdicts:
         if missed is not None and verdict.verdict == "supported":
             reason = f"behind {missed.node.op} '{missed.node.name}', the first op that is not mapped"
             verdict = replace(verdict, verdict="unknown" if missed.verdict == "unknown" else "fallback", reason=reason)
-        elif missed is None and verdict.verdict != "supported":
+        elif missed is None and begun and verdict.verdict != "supported":
             missed = verdict
+        begun = begun or verdict.verdict == "supported"
         out.append(verdict)
     return out
 
