@@ -21,6 +21,7 @@ import torch.nn.functional as F  # torch's own name for it
 
 Call = Callable[..., Any]
 R = random.Random()
+PLAIN = False  # float32, int32 and bool only: Core ML's converter refuses a whole program for any other type
 
 
 def dims(rank: int, low: int = 2, high: int = 9) -> tuple[int, ...]:
@@ -46,6 +47,8 @@ def t(shape: tuple[int, ...], dtypes: tuple[torch.dtype, ...] = FLOATS) -> torch
 
 def made(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     generator = torch.Generator().manual_seed(R.randrange(1 << 30))
+    if PLAIN:
+        dtype = torch.float32 if dtype.is_floating_point else torch.bool if dtype == torch.bool else torch.int32
     if dtype == torch.bool:
         return torch.randint(0, 2, shape, generator=generator).bool()
     if not dtype.is_floating_point:
@@ -106,7 +109,7 @@ UNARY |= {
     "clone": unary(torch.clone, ANY),
     "contiguous": unary(lambda x: x.contiguous(), ANY),
     "detach": unary(lambda x: x.detach(), ANY),
-    "to": lambda: (_to(R.choice((torch.float32, torch.float16, torch.int64, torch.int32, torch.bool))), [t(rank(), ANY)], []),
+    "to": lambda: (_to(R.choice((torch.float32, torch.int32) if PLAIN else (torch.float32, torch.float16, torch.int64, torch.int32, torch.bool))), [t(rank(), ANY)], []),
     "channels_last": lambda: (lambda x: x.contiguous(memory_format=torch.channels_last), [t(rank(4))], []),
     "full_like": lambda: (lambda x: torch.full_like(x, 2.0), [t(rank())], []),
     "bernoulli_free": lambda: (lambda x: x + torch.arange(x.shape[-1]), [t(rank(2, 3))], []),
@@ -443,7 +446,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--programs", type=int, default=20)
     parser.add_argument("--calls", type=int, default=30)
+    parser.add_argument("--plain", action="store_true", help="float32, int32 and bool only")
     args = parser.parse_args()
+    globals()["PLAIN"] = args.plain
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     R.seed(args.seed)

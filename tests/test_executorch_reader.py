@@ -75,7 +75,8 @@ def test_where_a_node_comes_from():
 
 def test_weights_stay_in_the_file_and_tied_ones_are_one():
     first, second = node(exported(), "linear").inputs[1], node(exported(), "linear_1").inputs[1]
-    assert first.const and first.data.array().shape == (4, 4)
+    assert first.const
+    assert first.data.array().shape == (4, 4)
     assert (first.data.array() == second.data.array()).all()
 
 

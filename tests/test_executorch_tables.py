@@ -1,0 +1,116 @@
+"""ExecuTorch's tables: held against what its partitioners said, and against real programs."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from edgecheck.check import check, point
+from edgecheck.model import formats
+from edgecheck.model.graph import Graph, Model, Node, Tensor
+from edgecheck.tables.compiled import compile_table
+from edgecheck.tables.optable import from_compiled
+
+ROOT = Path(__file__).parents[1]
+CASES = ROOT / "tests" / "cases" / "executorch"
+EVIDENCE = ROOT / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
+MEASURED = ("executorch-xnnpack", "executorch-vulkan", "executorch-coreml")
+
+
+@cache
+def table(target):
+    path = ROOT / "op_tables" / "targets" / f"{target}.toml"
+    return from_compiled(*compile_table(tomllib.loads(path.read_text()), where=path.name))
+
+
+class Stored:
+    """Stands for the values of a constant, which no limit of these tables reads."""
+
+    nbytes = 0
+
+    def array(self):
+        raise AssertionError
+
+
+def made(one, name):
+    if one is None:
+        return None
+    dtype, shape, const = one
+    return Tensor(name=name, dtype=dtype, shape=tuple(shape), data=Stored() if const else None)
+
+
+def program(row):
+    """The node of a line of evidence, with those that read its outputs."""
+    spec = row["model"]
+    outputs = tuple(made(one, f"o{i}") for i, one in enumerate(spec["o"]))
+    attrs = {name: tuple(value) if isinstance(value, list) else value for name, value in spec["a"].items()}
+    inputs = tuple(made(one, f"i{i}") for i, one in enumerate(spec["i"]))
+    node = Node(
+        graph=0, index=0, name="probe", op=row["op"], version=None, inputs=inputs, outputs=outputs, attrs=attrs,
+        input_names=tuple(spec["n"]),
+    )  # fmt: skip
+    readers = [
+        Node(graph=0, index=1, name="reader", op=op, version=None, inputs=(tensor,), outputs=(), attrs={})
+        for tensor, ops in zip(outputs, spec["r"], strict=True)
+        for op in ops
+    ]
+    graph = Graph(index=0, name="", inputs=(), outputs=outputs, nodes=(node, *readers))
+    return Model(path=Path("probe"), format="executorch", sha256="", graphs=(graph,))
+
+
+def rows(target):
+    lines = EVIDENCE.read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["target"] == target]
+
+
+@pytest.mark.parametrize("target", MEASURED)
+def test_the_table_says_what_the_partitioner_did(target):
+    at, found = point(table(target)), rows(target)
+    said = [(check(program(row), at)[0], row) for row in found]
+    wrong = [
+        f"{row['op']} {row['probe']}: {ours.verdict} for {row['verdict']}"
+        for ours, row in said
+        if ours.verdict != row["verdict"]
+    ]
+    false_supported = [
+        f"{row['op']} {row['probe']}" for ours, row in said if ours.verdict == "supported" != row["verdict"]
+    ]
+    assert len(found) > 100
+    assert not false_supported
+    assert len(wrong) <= len(found) * 0.02, wrong
+
+
+def verdicts(file, target):
+    return {one.node.name: one for one in check(formats.read(CASES / file), point(table(target)))}
+
+
+def test_an_exported_program_on_xnnpack():
+    found = verdicts("net.pt2", "executorch-xnnpack")
+    assert [found[name].verdict for name in ("conv2d", "batch_norm", "silu", "linear")] == ["supported"] * 4
+    assert (found["mul"].verdict, found["mul"].limit) == ("fallback", "float-scalar")
+    assert found["mul_1"].verdict == "supported", "2.0 is no whole number"
+    assert found["max_1"].verdict == "fallback"
+
+
+def test_a_lowered_program_on_its_own_backend_and_on_another():
+    own, other = (verdicts("net.pte", name) for name in ("executorch-xnnpack", "executorch-vulkan"))
+    call = next(name for name in own if name.startswith("XnnpackBackend"))
+    assert own[call].verdict == "supported"
+    assert other[call].verdict == "unknown"
+    assert {one.verdict for name, one in own.items() if name != call} == {"fallback"}
+
+
+@pytest.mark.parametrize("target", ["executorch-qnn", "executorch-ethos-u", "executorch-nxp"])
+def test_the_tables_that_are_read_from_code(target):
+    assert len(table(target).raw_ops) > 250
+    call = verdicts("net.pte", target)
+    assert {one.verdict for one in call.values()} == {"fallback", "unknown"}
+
+
+def test_ethos_u_takes_quantised_programs_only():
+    found = verdicts("net.pt2", "executorch-ethos-u")
+    assert (found["conv2d"].verdict, found["conv2d"].limit) == ("fallback", "quantised")
