@@ -189,6 +189,19 @@ def _retype(one: Any, dtype: str) -> None:
         one["c"] = [float(v) if real else abs(int(v)) % 2 if dtype == "bool" else abs(int(v)) for v in one["c"]]
     if dtype.startswith("float") or dtype == "bool":
         one.pop("q", None)
+    elif one.get("q"):
+        one["q"] = _in_range(one["q"], dtype)
+
+
+def _in_range(q: Any, dtype: str) -> Any:
+    """The quantisation with zero points that the type can hold; types of 16 bits and more have none."""
+
+    def fitting(point: int) -> int:
+        return 0 if dtype not in ("int8", "uint8") else max(point, 0) if dtype == "uint8" else min(point, 127)
+
+    if isinstance(q, dict):
+        return {**q, "z": [fitting(point) for point in q["z"]]}
+    return [q[0], fitting(q[1])]
 
 
 def _shapes(spec: Mapping[str, Any], mentions: Mentions) -> Iterator[Knob]:
