@@ -18,6 +18,7 @@ VERBS = {
     "fix": "rewrite the operators that targets refuse, where that is proven to change nothing",
     "devices": "list devices, or what one of them offers",
     "ops": "list what a target supports, or the limits of one op",
+    "golden": "list, show, verify and prune recordings made on devices",
     "explain": "say what a rule means, and what to do about it",
     "probe": "ask a real compiler or runtime about the limits of a table, or about model files",
     "doctor": "show what this machine can run; make and repair the frameworks' environments",
