@@ -54,7 +54,7 @@ function verdict(target, op) {
   const kinds = held.map((one) => {
     if (one.v) return one.v;
     const limits = [...(one.l || []), ...target.limits].filter((limit) => inForce(limit, pointOf(target)));
-    if (limits.some((limit) => limit.o === "unknown")) return "unknown";
+    if (limits.some((limit) => limit.o === "unknown" && !limit.where)) return "unknown";
     return limits.length || one.when !== undefined || one.opv ? "some" : "yes";
   });
   for (const kind of ["yes", "some", "unknown", "fallback", "rejected"]) {

@@ -100,6 +100,8 @@ def _limit(table: OpTable, raw: Mapping[str, Any], strings: _Strings) -> dict[st
     for key in ("since", "removed"):
         if raw.get(key):
             made[key] = raw[key]
+    if raw.get("when") is not None:
+        made["where"] = True  # it speaks of some nodes only
     if raw.get("help"):
         made["help"] = strings(raw["help"])
     return made
@@ -110,7 +112,7 @@ def _own_limit(table: OpTable, limit: Any, strings: _Strings) -> dict[str, Any]:
     raw = {
         name: getattr(limit, name) for name in ("id", "text", "say", "source", "probes", "opaque", "otherwise", "help")
     }
-    return _limit(table, raw | {"since": limit.since, "removed": limit.removed}, strings)
+    return _limit(table, raw | {"since": limit.since, "removed": limit.removed, "when": limit.when}, strings)
 
 
 def _cited(table: OpTable, sources: Iterable[str], probes: Iterable[str], strings: _Strings) -> list[int]:
