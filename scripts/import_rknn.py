@@ -52,7 +52,14 @@ FLOAT = "['float32', 'float16', 'float64']"
 _FLOAT = cpu("float", f"dtype(in[0]) in {FLOAT}", "integers run on the CPU (without quantisation)")
 _NOT_SCALAR = cpu("not-scalar", "out[0].rank >= 1", "a scalar runs on the CPU")
 ARITHMETIC = (_FLOAT, _NOT_SCALAR)
-_LAYOUT = vague("layout", "whether a reshape is done by the NPU depends on how the compiler lays out what is around it")
+_INNER = "(in[0].size // (in[0].shape[0] * in[0].shape[1]))"  # elements behind the channels
+_RESHAPED = (
+    _NOT_SCALAR,
+    cpu("no-scalar", "in[0].rank >= 1", "a scalar runs on the CPU"),
+    cpu("no-integers", "dtype(in[0]) not in ['int32', 'int64']", "wide integers are reshaped on the CPU"),
+    cpu("aligned", f"in[0].rank < 4 or in[0].shape[1] == 1 or {_INNER} == 1 or {_INNER} % 8 == 0", "the size behind the channels must be a multiple of 8"),
+    vague("layout", "a reshape of rank 3 or less, of several images, or with one channel was seen on both the NPU and the CPU", f"in[0].rank >= 3 and in[0].shape[0] == 1 and {_INNER} % 8 == 0"),
+)  # fmt: skip
 
 
 def constant(place: int, what: str, help: str = "") -> Limit:
@@ -122,7 +129,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Max": (
         _FLOAT, cpu("rank-4", "all(t.rank >= 1 for t in inputs) and out[0].rank >= 4", "only rank 4 and more was seen on the NPU"),
-        vague("two-alike", "broadcast was seen on both the NPU and the CPU", "len(inputs) >= 2 and all(t.shape == out[0].shape for t in inputs)"),
+        vague("two-alike", "broadcast was seen on both the NPU and the CPU", "len(inputs) >= 2 and all(t.shape == out[0].shape or (const(t) and t.size == 1) for t in inputs)"),
     ),
     "MaxPool": (
         _FLOAT, cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
@@ -154,12 +161,14 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("float", f"dtype(in[1]) in {FLOAT}", "integers run on the CPU"),
         vague("alike", "broadcast was seen on both the NPU and the CPU", "same(in[0].shape, out[0].shape) and in[1].shape == out[0].shape and in[2].shape == out[0].shape"),
     ),
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), (_LAYOUT,)),
-    "Slice": (no("ends-const", "all(folded(t) for t in inputs[1:5])", "starts, ends, axes and steps must be constant"), vague("steps", "it was seen on both the NPU and the CPU")),
-    "Pad": (no("pads-const", "not exists(in[1]) or folded(in[1])", "pads must be constant"), vague("mode", "it was seen on both the NPU and the CPU")),
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _RESHAPED),
+    "Slice": (no("ends-const", "all(folded(t) for t in inputs[1:5])", "starts, ends, axes and steps must be constant"), cpu("no-integers", "dtype(in[0]) not in ['int32', 'int64']", "wide integers are sliced on the CPU"),
+              vague("spatial", "slices of the batch or the channels, and of a rank other than 4, were seen on both the NPU and the CPU", "in[0].rank == 4 and in[0].shape[0] == out[0].shape[0] and in[0].shape[1] == out[0].shape[1]")),
+    "Pad": (no("pads-const", "not exists(in[1]) or folded(in[1])", "pads must be constant"),
+            vague("constant", "only zeros around the last two of four dimensions were seen on the NPU throughout", "in[0].rank == 4 and known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == out[0].shape[0]")),
     "Tile": (constant(1, "repeats"), vague("repeats", "it was seen on both the NPU and the CPU")),
     "If": (no("condition-const", "folded(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
-    "Cast": (vague("types", "which conversions the NPU does was not measured enough"),),
+    "Cast": (cpu("no-integers", "dtype(in[0]) not in ['int32', 'int64']", "wide integers are cast on the CPU"), vague("types", "which conversions the NPU does was not measured enough"),),
     "Einsum": (vague("equation", "some equations become operators of the NPU, others run on the CPU or are refused"),),
 }  # fmt: skip
 

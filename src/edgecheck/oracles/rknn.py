@@ -76,7 +76,7 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
     if lost is not None:
         return "inconclusive", lost
     if ran.value != 0:
-        return _refused(text, ran.failure or f"the build ended with {ran.value}")
+        return _refused(text, ran.failure or f"the build ended with {ran.value}", op)
     custom = _CUSTOM.search(text)
     if custom:
         return "rejected", f"{custom['op']} becomes a custom operator that must be registered"
@@ -84,9 +84,11 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
     return _placed(layers, name, op)
 
 
-def _refused(text: str, failure: str) -> tuple[str, str]:
+def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
     said = _SAID.findall(text)
     reason = onnx_alone.short(said[-1] if said else failure)
+    if reason.startswith("KeyError") and not reason.endswith(f"'{op}'"):
+        return "inconclusive", reason  # the toolkit lost a tensor by its name
     if any(sign in reason for sign in _NO_EVIDENCE):
         return "invalid", reason
     return ("inconclusive" if any(sign in reason for sign in _RUN_FAILED) else "rejected"), reason
