@@ -70,8 +70,9 @@ def described(run: GoldenRun) -> dict[str, Any]:
     """A run as data, schema `edgecheck.golden.show/1`: what it declares, and statistics of what it holds."""
     return {
         "schema": "edgecheck.golden.show/1", "folder": str(run.folder), "pipeline": run.pipeline, "time": run.time,
-        "model": dict(run.model), "wrapper": dict(run.wrapper), "device": dict(run.device), "runtime": dict(run.runtime),
-        "conditions": dict(run.conditions), "recorder": dict(run.recorder), "stages": list(run.stages),
+        "model": dict(run.model), "wrapper": dict(run.wrapper), "device": dict(run.device),
+        "runtime": dict(run.runtime), "conditions": dict(run.conditions), "recorder": dict(run.recorder),
+        "stages": list(run.stages),
         "cases": [
             {"name": case.name, "tensors": [_tensor(run, case.name, one) for one in case.tensors]} for case in run.cases
         ],
