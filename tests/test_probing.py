@@ -32,8 +32,9 @@ def test_every_table_says_what_was_measured(target):
     assert agreement.asked > 0
     assert agreement.false_supported == []
     assert agreement.outdated == [], "these lines explain a difference that is gone: take `differs` out"
-    assert agreement.share >= 0.99, (agreement.false_refused + agreement.unknown + agreement.mixed)[:20]
-    assert agreement.placed >= 0.995, (agreement.false_refused + agreement.unknown)[:20]
+    refused = agreement.false_refused + agreement.unknown
+    assert len(refused) <= max(2, 0.005 * agreement.asked), refused[:20]
+    assert len(refused) + len(agreement.mixed) <= max(3, 0.01 * agreement.asked), agreement.mixed[:20]
 
 
 def _document(target: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from edgecheck.check import check, judge, point
 from edgecheck.model.graph import Model, Node, Tensor
 from edgecheck.oracles import onnx_probe, tflite_probe
+from edgecheck.probing import programs
 from edgecheck.probing.evidence import CONCLUSIVE, described
 from edgecheck.results import NodeVerdict, TargetPoint
 from edgecheck.tables.optable import OpTable
@@ -77,6 +78,8 @@ def judged(row: Mapping[str, Any], table: OpTable) -> NodeVerdict:
     """The table's verdict on what the row asked."""
     target = at_point(row, table)
     spec = described(row)
+    if table.format == "executorch":
+        return check(programs.model_of(row), target)[0]
     if spec is not None:
         return of_spec(spec, target)
     types = row["inputs"]
@@ -109,7 +112,7 @@ def _of_types(row: Mapping[str, Any], types: list[str | None], target: TargetPoi
 def _of_names(row: Mapping[str, Any], types: Mapping[str, Any], target: TargetPoint) -> NodeVerdict:
     """A Core ML operation: (type, whether constant) of its inputs by name."""
     tensors = tuple(
-        Tensor(name=name, dtype=dtype, shape=(1,), data=_NoData() if const else None)
+        Tensor(name=name, dtype=dtype, shape=(1,), data=programs.Stored() if const else None)
         for name, (dtype, const) in types.items()
     )
     version = row["op_version"]
@@ -123,15 +126,6 @@ def _of_names(row: Mapping[str, Any], types: Mapping[str, Any], target: TargetPo
         "version": version,
     }
     return judge(node, point(target.table, str(version)), Scope(node=node, env=env, edges=Edges({}, {})))
-
-
-class _NoData:
-    """A constant whose values nobody asks for."""
-
-    nbytes = 0
-
-    def array(self) -> Any:
-        raise ValueError("the probe has no values")
 
 
 def compared(rows: Iterable[Mapping[str, Any]], table: OpTable) -> Agreement:

@@ -221,21 +221,20 @@ _INTRODUCTION = """# Agreement
 What the tables say beside what real compilers and runtimes did. A probe is a smallest model on one side of a limit; its
 stored answer is held against the table by the tests. `Always yes` is the share that a table without a single limit
 would get right. *False supported*: the table says yes and the engine no; *false unsupported*: the other way round.
-Crashes, time-outs and invalid probes are evidence of nothing and are not counted.
+*Explained*: they differ, and the line of evidence says why on purpose (a session that is made and fails when it runs,
+a probe that breaks the format). Crashes, time-outs and invalid probes are evidence of nothing and are not counted.
 
 """
-_HEAD = """
-## {title}
-
-| target | oracle | {what} | same verdict | always yes | false supported | false unsupported | unknown | other |
-|---|---|---:|---:|---:|---:|---:|---:|---:|
-"""
+_COLUMNS = "same verdict | always yes | explained | false supported | false unsupported | unknown | other |"
+_HEAD = (
+    "\n## {title}\n\n| target | oracle | {what} | " + _COLUMNS + "\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+)
 
 
 def _cells(target: str, name: str, more: str, agreement: Agreement) -> str:
     asked = max(agreement.asked, 1)
     counts = [agreement.false_supported, agreement.false_refused, agreement.unknown, agreement.mixed]
-    shares = f"{agreement.share:.2%} | {agreement.supported / asked:.1%}"
+    shares = f"{agreement.share:.2%} | {agreement.supported / asked:.1%} | {agreement.explained}"
     lists = " | ".join(str(len(one)) for one in counts)
     return f"| `{target}` | {name}{more} | {agreement.asked:,} | {shares} | {lists} |\n"
 
