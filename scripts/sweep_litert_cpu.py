@@ -6,7 +6,8 @@
     python scripts/sweep_litert_cpu.py run FOLDER RELEASE [--runtime tensorflow]         # in that release's environment
     python scripts/sweep_litert_cpu.py collect registers|types|probes FOLDER [--out FILE]  # anywhere
 
-RELEASE names the answers (`2.14`, `litert-2.3.0`). Any wheel that this Python loads will do: tensorflow-cpu, tflite-runtime,
+RELEASE names the answers (`2.14`, `litert-2.3.0`). Locked in requirements/ are tensorflow212, tflite-runtime (2.14),
+tf-gpu-analyzer (2.17), litert10, litert14, litert21 and tf (LiteRT 2.3, and 2.21 as `--runtime tensorflow`). Any wheel that this Python loads will do: tensorflow-cpu, tflite-runtime,
 ai-edge-litert; TensorFlow is not imported, only its interpreter's library. Wheels of TensorFlow 2.8 to 2.11 are built for
 Python 3.10; that library alone was also loaded by 3.11, with `Py_GetVersion` answered from outside.
 `run` asks as `edgecheck.oracles.litert_cpu` does, many models in a child that is forked anew after the one that killed it.

@@ -24,7 +24,7 @@ NAMES = ("torch", "tf")
 #: Made on demand: an older runtime, and the oracles that decide op support.
 ORACLES = (
     "tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu", "executorch", "openvino", "ncnn", "mnn", "rknn",
-    "nncase", "ort-qnn",
+    "nncase", "ort-qnn", "litert10", "litert14", "litert21", "tensorflow212",
 )  # fmt: skip
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
@@ -48,6 +48,8 @@ PROOF = {
     "ncnn": ("ncnn",),
     "mnn": ("_tools",),
     "rknn": ("torch", "onnx", "rknn"),
+    **dict.fromkeys(("litert10", "litert14", "litert21"), ("ai_edge_litert",)),
+    "tensorflow212": ("tensorflow",),
     "nncase": ("_nncase", "nncase_kpu", "ai_edge_litert"),
 }
 
