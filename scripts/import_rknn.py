@@ -98,7 +98,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Div": (
         *ARITHMETIC,
-        vague("divisor", "a division by what is not constant was seen on both the NPU and the CPU", "folded(in[1]) or (in[0].rank in [3, 4] and same(in[0].shape, in[1].shape))"),
+        vague("divisor", "a division by what is not constant was seen on both the NPU and the CPU", "folded(in[1]) or (in[0].rank == 4 and same(in[0].shape, in[1].shape))"),
     ),
     "Expand": (constant(1, "shape"), *ARITHMETIC),
     "GRU": (no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"), _FLOAT),
@@ -137,7 +137,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "PRelu": (no("slope-const", "folded(in[1])", "the slope must be constant"), *ARITHMETIC),
     "Pow": (cpu("exponent-const", "folded(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
-            vague("exponent-scalar", "only one exponent for all elements was seen on the NPU", "in[1].size == 1")),
+            cpu("exponent-scalar", "in[1].size == 1", "an exponent for each element runs on the CPU")),
     "ReduceSum": (constant(1, "axes"), _FLOAT, vague("axes-some", "an empty list of axes was seen on both the NPU and the CPU", "not exists(in[1]) or in[1].size != 0")),
     "ReduceMean": (
         constant(1, "axes"), _FLOAT,
@@ -156,7 +156,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Softmax": ARITHMETIC,
     "Sqrt": (*ARITHMETIC, cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
     "Sum": (*ARITHMETIC, cpu("two", "arity >= 2", "the sum of one input runs on the CPU")),
-    "Transpose": (_FLOAT,),
+    "Transpose": (_FLOAT, vague("batch-stays", "moving the first dimension was seen on both the NPU and the CPU", "exists(attr.perm) and attr.perm[0] == 0")),
     "Where": (
         cpu("float", f"dtype(in[1]) in {FLOAT}", "integers run on the CPU"),
         vague("alike", "broadcast was seen on both the NPU and the CPU", "same(in[0].shape, out[0].shape) and in[1].shape == out[0].shape and in[2].shape == out[0].shape"),
@@ -166,7 +166,11 @@ NPU: dict[str, tuple[Limit, ...]] = {
               vague("spatial", "slices of the batch or the channels, and of a rank other than 4, were seen on both the NPU and the CPU", "in[0].rank == 4 and in[0].shape[0] == out[0].shape[0] and in[0].shape[1] == out[0].shape[1]")),
     "Pad": (no("pads-const", "not exists(in[1]) or folded(in[1])", "pads must be constant"),
             vague("constant", "only zeros around the last two of four dimensions were seen on the NPU throughout", "in[0].rank == 4 and known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == out[0].shape[0]")),
-    "Tile": (constant(1, "repeats"), vague("repeats", "it was seen on both the NPU and the CPU")),
+    "Tile": (
+        constant(1, "repeats"),
+        cpu("channels", "in[0].rank < 2 or in[0].shape[0] != out[0].shape[0] or in[0].shape[1] == 1 or in[0].size == out[0].size", "tiling within an image runs on the CPU"),
+        vague("repeats", "it was seen on both the NPU and the CPU"),
+    ),
     "If": (no("condition-const", "folded(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
     "Cast": (cpu("no-integers", "dtype(in[0]) not in ['int32', 'int64']", "wide integers are cast on the CPU"), vague("types", "which conversions the NPU does was not measured enough"),),
     "Einsum": (vague("equation", "some equations become operators of the NPU, others run on the CPU or are refused"),),

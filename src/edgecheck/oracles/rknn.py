@@ -35,7 +35,7 @@ _SAID = re.compile(
 #: Preconditions of the file, and of the one-operator model, that say nothing of the operator.
 _NO_EVIDENCE = (
     "onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph",
-    "If a quantized model",
+    "If a quantized model", "Exception during initialization", "Type Error",
 )  # fmt: skip
 #: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
 _RUN_FAILED = ("Non-zero status code", "InvalidArgument", "float NaN")
@@ -89,7 +89,7 @@ def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
     reason = onnx_alone.short(said[-1] if said else failure)
     if reason.startswith("KeyError") and not reason.endswith(f"'{op}'"):
         return "inconclusive", reason  # the toolkit lost a tensor by its name
-    if any(sign in reason for sign in _NO_EVIDENCE):
+    if any(sign in (said[-1] if said else failure) for sign in _NO_EVIDENCE):
         return "invalid", reason
     return ("inconclusive" if any(sign in reason for sign in _RUN_FAILED) else "rejected"), reason
 
