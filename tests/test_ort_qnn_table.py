@@ -1,0 +1,138 @@
+"""ort-qnn: the table beside what Qualcomm's HTP compiler said, and the oracle that asks it.
+
+That the table agrees with the stored answers is held by tests/test_probing.py too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import environment
+from edgecheck.check import check, point
+from edgecheck.oracles import ask, onnx_probe, ort_qnn
+from probe_evidence import evidence, table
+
+Spec = dict[str, Any]
+STORED = "onnxruntime-qnn-2.7.0.jsonl"
+X: Spec = {"t": "float32", "s": [1, 3, 8, 8], "n": "x"}
+
+
+def node(op: str, *inputs: Spec | None, opset: int = 21, dtype: str = "float32", **attributes: Any) -> Spec:
+    return {"op": op, "opset": opset, "i": list(inputs or (X,)), "o": [{"t": dtype, "n": "y"}], "a": attributes}
+
+
+def said(spec: Spec, version: str = "v75") -> tuple[str, str]:
+    """Verdict and reason of the described operator."""
+    one = check(onnx_probe.read(spec), point(table("ort-qnn"), version))[onnx_probe.at(spec)]
+    return one.verdict, one.reason or ""
+
+
+def test_the_stored_answers_are_of_all_kinds() -> None:
+    """What differs was kept, one probe for each operator and kind of difference."""
+    rows = list(evidence(STORED, "ort-qnn"))
+    assert {row["verdict"] for row in rows} == {"supported", "fallback", "rejected"}
+    assert {row["at"] for row in rows} == {"v68", "v75", "v81"}
+    assert sum("differs" in row for row in rows) < 0.08 * len(rows)
+
+
+@pytest.mark.parametrize("op", ["Round", "Gelu", "Atan", "Elu"])
+def test_taken_then_not_compiled_on_v68(op: str) -> None:
+    """The provider validates it, the compiler then refuses it (1002): no session is made, nothing falls back."""
+    verdict, reason = said(node(op), "v68")
+    assert verdict == "rejected"
+    assert "then not compiled" in reason
+    assert {said(node(op), version)[0] for version in ("v69", "v73", "v75", "v79", "v81")} == {"supported"}
+
+
+def test_shapes_must_be_fixed() -> None:
+    verdict, reason = said(node("Relu", {**X, "s": ["batch", 3, 8, 8]}))
+    assert (verdict, "without dynamic dimensions" in reason) == ("fallback", True)
+    assert said(node("Relu"))[0] == "supported"
+
+
+LONGS = node("Abs", {"t": "int64", "s": [1, 5, 9, 1, 7]}, dtype="int64")
+
+
+def test_too_many_dimensions() -> None:
+    """Six fall back; five of int64 are taken and then not compiled."""
+    assert said(node("Relu", {**X, "s": [1, 2, 1, 2, 1]}))[0] == "supported"
+    assert said(node("Relu", {**X, "s": [1, 2, 1, 2, 1, 2]}))[0] == "fallback"
+    verdict, reason = said(LONGS)
+    assert (verdict, "then not compiled" in reason) == ("rejected", True)
+
+
+def test_a_double_without_a_cpu_kernel_is_rejected() -> None:
+    doubles = [{**X, "t": "float64"}]
+    assert said({**node("Cosh", dtype="float64"), "i": doubles})[0] == "rejected"
+    assert said({**node("Relu", dtype="float64"), "i": doubles})[0] == "fallback"
+
+
+def test_an_operator_without_a_builder_falls_back() -> None:
+    assert said(node("Det", {**X, "s": [3, 3]}))[0] == "fallback"
+
+
+def test_what_was_not_swept_is_unknown() -> None:
+    """Never "falls back" for what was seen taken."""
+    assert said(node("LpPool", kernel_shape=[2, 2]))[0] == "unknown"
+
+
+def test_operators_side_by_side_share_no_tensor() -> None:
+    shared = node("Add", X, X)
+    both = ort_qnn.together([shared, {**shared, "before": [{**node("Relu"), "o": [{"t": "float32", "n": "z"}]}]}])
+    nodes = [both, *both["after"]]
+    assert [one["name"] for one in nodes] == ["n0", "p1_0", "n1"]
+    assert [one["n"] for one in nodes[0]["i"]] == ["p0_x", "p0_x"]
+    assert nodes[2]["i"][0]["n"] == "p1_x"
+    assert len(list(onnx_probe.read(both).nodes)) == 3
+
+
+@pytest.mark.parametrize(
+    ("placed", "alone", "expected"),
+    [
+        ({"n0": ["QNNExecutionProvider"]}, False, "supported"),
+        ({"n0": ["CPUExecutionProvider"]}, False, "fallback"),
+        ({"n1": ["QNNExecutionProvider"]}, False, None),
+        ({"body": ["QNNExecutionProvider"]}, True, "supported"),
+        ({"a": ["QNNExecutionProvider"], "b": ["CPUExecutionProvider"]}, True, "fallback"),
+        ({}, True, "inconclusive"),
+    ],
+)
+def test_who_has_the_operator(placed: dict[str, list[str]], alone: bool, expected: str | None) -> None:
+    """A function's body stands in the session under other names: it is asked alone."""
+    found = ort_qnn.judged("n0", placed, alone=alone)
+    assert (found and found[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "verdict", "why"),
+    [
+        ("Failed to finalize QNN graph. Error code: 1002", "rejected", "not compiled"),
+        ("Failed to compose Qnn graph.", "rejected", "not compiled"),
+        ("NOT_IMPLEMENTED : Could not find an implementation for Det(11)", "rejected", "no kernel"),
+        ("[ONNXRuntimeError] : 10 : INVALID_GRAPH : Type Error", "invalid", "INVALID_GRAPH"),
+    ],
+)
+def test_why_no_session_was_made(message: str, verdict: str, why: str) -> None:
+    found = ort_qnn.refused([message])
+    assert (found[0], why in found[1]) == (verdict, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["v68", "v81"])
+def test_the_compiler_answers_as_the_table_says(version: str, tmp_path: Path) -> None:
+    python = environment("ort-qnn")
+    specs = [
+        node("Relu"), node("Round"), node("Gelu"), node("Det", {**X, "s": [3, 3]}),
+        node("Relu", {**X, "s": ["batch", 3, 8, 8]}), LONGS,
+    ]  # fmt: skip
+    paths = [tmp_path / f"{number}.onnx" for number in range(len(specs))]
+    for path, spec in zip(paths, specs):
+        path.write_bytes(onnx_probe.write(spec))
+    outcomes = list(ask("ort_qnn", python, paths, "ort-qnn", {"version": version}))
+    measured = [outcome.answers[0].verdict for outcome in outcomes]
+    assert measured == [said(spec, version)[0] for spec in specs]
+    late = "rejected" if version == "v68" else "supported"
+    assert measured == ["supported", late, late, "fallback", "fallback", "rejected"]
