@@ -15,6 +15,9 @@ CONVOLUTION = ("aten.convolution.default",)
 NORM = ("aten._native_batch_norm_legit_no_training.default",)
 SHUFFLE = (*VIEW, *COPY, *CLONE)
 
+#: A cast of a number that became a constant of another dtype.
+CAST = "a cast of a constant"
+
 PARTS: dict[str, tuple[str, ...]] = {
     "aten.conv1d.default": CONVOLUTION, "aten.conv2d.default": CONVOLUTION, "aten.conv3d.default": CONVOLUTION,
     "aten.conv1d.padding": CONVOLUTION, "aten.conv2d.padding": CONVOLUTION,
@@ -56,6 +59,15 @@ PARTS: dict[str, tuple[str, ...]] = {
     "aten.std.correction": ("aten.var.correction", "aten.sqrt.default"),
     "aten.hardshrink.default": ("aten.abs.default", "aten.le.Scalar", "aten.where.self", "a constant of its own"),
     "aten.floor_divide.default": ("aten.div.Tensor_mode",), "aten.repeat.default": ("aten.repeat.default",),
+    "aten.hardsigmoid.default": ("aten.add.Tensor", "aten.clamp.default", "aten.div.Tensor", CAST),
+    "aten.linalg_vector_norm.default": ("aten.pow.Tensor_Scalar", "aten.sum.dim_IntList"),
+    "aten.log_sigmoid.default": ("aten.abs.default", "aten.exp.default", "aten.full.default", "aten.log1p.default",
+                                 "aten.minimum.default", "aten.neg.default", "aten.sub.Tensor"),
+    "aten.lerp.Scalar": ("aten.abs.default", "aten.add.Tensor", "aten.full.default", "aten.ge.Scalar", "aten.mul.Tensor",
+                         "aten.sub.Tensor", "aten.where.self", CAST),
+    "aten.adaptive_avg_pool1d.default": (UNSQUEEZE, "aten.mean.dim", SQUEEZE),
+    "aten.selu.default": ("aten.elu.default",), "aten.celu.default": ("aten.expm1.default", "aten.gt.Scalar", "aten.where.self", CAST),
+    "aten.masked_fill.Scalar": ("aten.where.self", "a constant of its own"),
     "aten.glu.default": ("aten.slice_copy.Tensor", "aten.sigmoid.default", "aten.mul.Tensor"),
     "aten.addcmul.default": ("aten.mul.Tensor", "aten.add.Tensor", "dim_order_ops._to_dim_order_copy.default"),
     "aten.contiguous.default": CLONE, "aten.select_scatter.default": ("aten.arange.start_step", "aten.eq.Scalar", "aten.expand_copy.default", UNSQUEEZE, *VIEW, "aten.where.self"),
@@ -127,10 +139,8 @@ NO_KERNEL = tuple(
         "unique_consecutive.default",
         "unique_dim.default",
         "upsample_bicubic2d.default",
-        "upsample_bicubic2d.vec",
         "one_hot.default",
         "upsample_trilinear3d.default",
-        "upsample_trilinear3d.vec",
         "view_as_complex.default",
         "angle.default",
     ]

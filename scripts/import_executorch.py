@@ -69,7 +69,11 @@ def written(rule: Rule) -> str:
         lines += [f'verdict = "{rule.verdict}"', f"say = {quoted(rule.refusal)}"]
     lines.append(f"source = [{quoted(rule.source)}]")
     for limit in rule.limits:
-        lines += ["[[op.limit]]", f"id = {quoted(limit.id)}", f"require = {quoted(limit.require)}"]
+        lines += ["[[op.limit]]", f"id = {quoted(limit.id)}"]
+        if not limit.require:
+            lines += [f"opaque = {quoted(limit.say)}", f"source = [{quoted(limit.source)}]"]
+            continue
+        lines += [f"require = {quoted(limit.require)}"]
         lines += [
             f'otherwise = "{limit.otherwise}"',
             f"say = {quoted(limit.say)}",
@@ -123,7 +127,7 @@ def numbered(limits: Iterable[Limit]) -> Iterator[Limit]:
 
 def operators(backend: Backend) -> list[str]:
     """Edge operators and the operators of a file that become them, those in place included."""
-    return sorted({*backend.place, *PARTS, *backend.own})
+    return sorted({op for op in (*backend.place, *PARTS, *backend.own) if "." in op})
 
 
 def in_place(rule: Rule) -> Rule | None:
@@ -448,6 +452,36 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
         place["aten.where.self"],
         (floats_where, *[one for one in limits["aten.where.self"] if one.id == "rank-4"]),
     )
+    place["a cast of a constant"] = copy
+    place["aten.matmul.default"] = place["aten.bmm.default"]
+    matrices = Limit(
+        id="matrices",
+        require="in[0].rank >= 2 and in[1].rank >= 2",
+        say="both factors must have at least two dimensions",
+        source=place["aten.bmm.default"],
+    )
+    own["aten.matmul.default"] = (*(one for one in limits["aten.bmm.default"] if one.id != "rank-4"), matrices)
+    norm = Limit(
+        id="plain-norm",
+        require="attr.ord == 2 and exists(attr.dim)",
+        say="only the 2-norm over given dimensions is taken",
+        source=place["aten.pow.Tensor_Scalar"],
+    )
+    own["aten.linalg_vector_norm.default"] = (*limits["aten.pow.Tensor_Scalar"], norm, reduce)
+    one = Limit(
+        id="to-one",
+        require="attr.output_size[0] == 1",
+        say="only a global average (output size 1) is taken",
+        source=place["aten.mean.dim"],
+    )
+    own["aten.adaptive_avg_pool1d.default"] = (*floats, one)
+    both = Limit(
+        id="to-one",
+        require="attr.output_size[0] == 1 and attr.output_size[-1] == 1",
+        say="only a global average (output size 1) is taken",
+        source=place["aten.mean.dim"],
+    )
+    own["aten.adaptive_avg_pool2d.default"] = (*floats, both)
     own["aten.grid_sampler.default"] = (
         *limits["aten.grid_sampler_2d.default"],
         Limit(
@@ -459,7 +493,13 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
     )
     own["aten.grid_sampler_2d.default"] = own["aten.grid_sampler.default"]
     whole = frozenset(
-        {"aten.pixel_shuffle.default", "aten.to.dtype", "aten.type_as.default", "aten.prelu.default"}
+        {
+            "aten.pixel_shuffle.default",
+            "aten.to.dtype",
+            "aten.type_as.default",
+            "aten.prelu.default",
+            "aten.matmul.default",
+        }
     ) & set(place)
     return Backend(place=place, limits=limits, own=own, whole=whole)
 
@@ -523,6 +563,17 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
     )
     own: dict[str, tuple[Limit, ...]] = {op: (alpha,) for op in ("aten.add.Tensor", "aten.sub.Tensor") if op in place}
     own |= {op: (whole,) for op in ("aten.argmax.default", "aten.argmin.default") if op in place}
+    floats = Limit(
+        id="float", require='in[0].dtype in ["float32", "float16", "float64"]', otherwise="rejected",
+        say="the input must be of a float type: the partitioner takes the node, and coremltools then refuses the program", source="frontend",
+    )  # fmt: skip
+    boolean = Limit(
+        id="bool-only", require='all(t.dtype == "bool" for t in inputs)', otherwise="rejected",
+        say="the inputs must be bool: the partitioner takes the node, and coremltools then refuses the program", source="frontend",
+    )  # fmt: skip
+    own |= {op: (floats,) for op in ("aten.relu.default", "aten.relu6.default") if op in place}
+    own |= {op: (boolean,) for op in ("aten.bitwise_and.Tensor", "aten.bitwise_or.Tensor") if op in place}
+    place.pop("aten.cosine_similarity.default", None)
     for op in ("diagonal.default", "diagonal_copy.default", "acosh.default", "asinh.default", "rand.default"):
         place.pop(f"aten.{op}", None)
     return own
@@ -554,13 +605,32 @@ def ethos_u(site: Path) -> Backend:
         found = re.search(r"exir_ops\.edge\.([\w.]+),", line)
         if found:
             place[found[1]] = f"tosa:{number}"
+    checked: dict[str, str] = {}
+    for file in sorted(path.parent.glob("*_support.py")):
+        text_of = file.read_text(encoding="utf-8")
+        for listed in re.finditer(r"^    targets = \[(.*?)\]", text_of, re.MULTILINE | re.DOTALL):
+            number = text_of[: listed.start()].count("\n") + 1
+            for name in re.findall(r"exir_ops\.edge\.([\w.]+)", listed[1]):
+                checked[name] = f"checks:{file.name}:{number}"
+    place |= checked
     quantized = Limit(
         id="quantised",
         require='all(t.dtype not in ["float32", "float16", "bfloat16", "float64"] or t.producer in ["quantized_decomposed.dequantize_per_tensor.default", "quantized_decomposed.dequantize_per_channel.default"] or const(t) for t in inputs) and any(t.dtype not in ["float32", "float16", "bfloat16", "float64"] or t.producer in ["quantized_decomposed.dequantize_per_tensor.default", "quantized_decomposed.dequantize_per_channel.default"] for t in inputs)',
         say="every float input must come from a dequantize: the INT profile takes quantised programs only", source="support",
         help="quantise the program with EthosUQuantizer before lowering it",
     )  # fmt: skip
-    limits = {op: (quantized,) for op in place if not op.startswith("quantized")}
+    own_check = {
+        op: Limit(
+            id="own-check",
+            require="",
+            say="the backend has a check of its own for it, of sizes, strides and types",
+            source=at,
+        )
+        for op, at in checked.items()
+    }
+    limits = {
+        op: (quantized, *([own_check[op]] if op in own_check else ())) for op in place if not op.startswith("quantized")
+    }
     return Backend(place=place, limits=limits)
 
 
@@ -594,6 +664,10 @@ def table(name: str, backend: Backend, delegate: str, site: Path) -> None:
         twin = in_place(rule)
         if twin is not None:
             found.setdefault(twin.op, twin)
+    if delegate == "CoreMLBackend":
+        say = "the partitioner takes it by its name, and coremltools then refuses the program (it expects four inputs)"
+        op = "aten.cosine_similarity.default"
+        found[op] = Rule(op=op, source="frontend", refusal=say, verdict="rejected")
     for op in NO_KERNEL:
         found.setdefault(
             op,

@@ -71,9 +71,15 @@ def check_file(path: Path, wanted: Sequence[Selection], settings: Mapping[str, s
         kind = f"{'an' if model.format[0] in 'aeio' else 'a'} {model.format} file"
         raise NoTargetError(
             f"{path} is {kind}, and {names} takes another format",
-            help=f"targets for {model.format}: {fitting}",
+            help=f"{_export_first(model)}targets for {model.format}: {fitting}",
         )
     return check_model(model, chosen)
+
+
+def _export_first(model: Model) -> str:
+    """A program of torch.export is also a source: what else can be done with it."""
+    source = model.metadata.get("kind") == "torch.export"
+    return f"export it first (edgecheck export {model.path}), or check it on the " if source else ""
 
 
 def refuse_idle(names: Sequence[str], checked: Sequence[CheckedModel]) -> None:

@@ -8,7 +8,8 @@ came from. A node of the file is
 - `fallback` where a part stayed outside and the portable kernel library has all that stayed;
 - `rejected` where a part stayed outside and the library does not have it, or where the delegate's own compiler fails
   on a program of that one operator;
-- `invalid` where ExecuTorch cannot lower the program without any delegate either.
+- `invalid` where ExecuTorch cannot lower the program without any delegate either, or where nothing reads what the
+  node makes, so that it is left out.
 
 Where the delegate's compiler fails on a larger program, all nodes are `inconclusive`.
 """
@@ -40,11 +41,14 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     lowered, failure = _lowered(program, target, settings)
     if lowered is None:
         return _refusal(model, sources, failure)
-    stayed, left = _split(lowered)
+    taken, left = _split(lowered)
     kernels = _portable()
     answers = []
+    dead = _dead(program)
     for index, (name, op) in enumerate(sources):
-        verdict, reason = _judge(stayed.get(name, []), left.get(name, []), kernels)
+        verdict, reason = _judge(taken.get(name, []), left.get(name, []), kernels)
+        if name in dead and name not in taken and name not in left:
+            verdict, reason = "invalid", "nothing reads what it makes"
         answers.append(Answer(graph=0, index=index, op=op, verdict=verdict, reason=reason))
     return answers
 
@@ -64,6 +68,21 @@ def _sources(program: Any) -> list[tuple[str, str]]:
     """(name in torch's graph, operator) of each node of the file, in its order."""
     calls = [node for node in program.graph.nodes if node.op == "call_function"]
     return [(node.name, _op(node.target)) for node in calls if not _unpacks(node)]
+
+
+def _dead(program: Any) -> set[str]:
+    """The names of the nodes that no output and no write hangs on."""
+    nodes = list(program.graph.nodes)
+    waiting = [
+        one for one in nodes if one.op == "output" or getattr(one.target, "__name__", "").split(".")[0].endswith("_")
+    ]
+    alive = set(waiting)
+    while waiting:
+        for source in waiting.pop().all_input_nodes:
+            if source not in alive:
+                alive.add(source)
+                waiting.append(source)
+    return {node.name for node in nodes if node not in alive}
 
 
 def _unpacks(node: Any) -> bool:
