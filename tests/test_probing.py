@@ -13,6 +13,7 @@ import pytest
 from edgecheck.check import point
 from edgecheck.cli import main
 from edgecheck.errors import EdgecheckError
+from edgecheck.model import formats
 from edgecheck.oracles import Answer, Outcome
 from edgecheck.probing import asking, evidence, models, report, running, sides
 from edgecheck.probing.replay import Agreement, compared, judged
@@ -253,3 +254,21 @@ def test_the_report_speaks_of_every_target_and_is_the_same_twice():
     figures = json.loads(report.stored(["ethos-u55"], "json"))[0]
     assert figures["probes"]["ethos-u-vela 5.2.0"]["asked"] > 1000
     assert sum(figures["facts"].values()) == bundle.load("ethos-u55").facts or figures["facts"]
+
+
+@pytest.mark.parametrize(
+    "target", sorted({row["target"] for path in models.folder().glob("*.jsonl") for row in evidence.read(path)})
+)
+def test_real_models_are_judged_as_they_were_measured(target, models_dir):
+    """Node by node, from what the oracle said of the whole file; models that are not in the cache are left out."""
+    agreement, seen = Agreement(), 0
+    for row in models.stored(target):
+        path = models_dir / row["model"]
+        if path.is_file() and path.stat().st_size < 4_000_000:
+            model = formats.read(path)
+            assert model.sha256 == row["sha256"], f"{row['model']} is another file than was measured"
+            models.replayed(row, model, bundle.load(target), agreement)
+            seen += 1
+    assert seen > 0
+    assert agreement.false_supported == []
+    assert agreement.share >= 0.995, (agreement.false_refused + agreement.unknown + agreement.mixed)[:20]
