@@ -79,6 +79,6 @@ def test_openvino_says_the_same(tmp_path, models_dir):
         differ += [
             (outcome.model.name, one.op, one.reason)
             for one in outcome.answers
-            if one.verdict in ("supported", "rejected") and ours[one.graph, one.index] != one.verdict
+            if one.verdict in ("supported", "rejected") and ours[one.graph, one.index] not in (one.verdict, "unknown")
         ]
     assert differ == []
