@@ -574,6 +574,24 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
     own |= {op: (floats,) for op in ("aten.relu.default", "aten.relu6.default") if op in place}
     own |= {op: (boolean,) for op in ("aten.bitwise_and.Tensor", "aten.bitwise_or.Tensor") if op in place}
     place.pop("aten.cosine_similarity.default", None)
+    place.pop("aten.rms_norm.default", None)
+
+    def refused(name: str, require: str, say: str) -> Limit:
+        """A condition that coremltools itself was seen to fail on, with the partitioner's consent."""
+        say = f"{say}: the partitioner takes the node, and coremltools then refuses the program"
+        return Limit(id=name, require=require, say=say, otherwise="rejected", source="frontend")
+
+    batch = refused("batched", "in[0].rank == in[1].rank", "the input must have a batch dimension")
+    own |= {op: (batch,) for op in place if re.match(r"aten\.conv(_transpose)?[123]d\.", op)}
+    own["aten.max_pool2d.default"] = (refused("stride", "len(attr.stride) > 0", "the stride must be given"),)
+    own["aten.contiguous.default"] = (
+        refused("contiguous", 'attr.memory_format == "contiguous"', "only the contiguous memory format is taken"),
+    )
+    own["aten.where.self"] = (refused("one-dtype", "in[1].dtype == in[2].dtype", "both choices must be of one dtype"),)
+    own["aten.prelu.default"] = (
+        refused("rank-4", "in[0].rank == 4 or in[1].size == 1", "one slope for all channels, or an input of rank 4"),
+    )
+    place.pop("aten.pixel_unshuffle.default", None)
     for op in ("diagonal.default", "diagonal_copy.default", "acosh.default", "asinh.default", "rand.default"):
         place.pop(f"aten.{op}", None)
     return own
@@ -665,9 +683,15 @@ def table(name: str, backend: Backend, delegate: str, site: Path) -> None:
         if twin is not None:
             found.setdefault(twin.op, twin)
     if delegate == "CoreMLBackend":
-        say = "the partitioner takes it by its name, and coremltools then refuses the program (it expects four inputs)"
-        op = "aten.cosine_similarity.default"
-        found[op] = Rule(op=op, source="frontend", refusal=say, verdict="rejected")
+        say = "the partitioner takes it by its name, and coremltools then refuses the program"
+        why = {
+            "cosine_similarity": "it expects four inputs",
+            "rms_norm": "it expects four inputs",
+            "pixel_unshuffle": "it needs iOS 16",
+        }
+        for short, reason in why.items():
+            op = f"aten.{short}.default"
+            found[op] = Rule(op=op, source="frontend", refusal=f"{say} ({reason})", verdict="rejected")
     for op in NO_KERNEL:
         found.setdefault(
             op,
