@@ -78,7 +78,7 @@ class Segments:
 
     def constant(self, number: int, dtype: str | None, shape: Shape) -> Data:
         """The values of a constant tensor by the number of its buffer."""
-        if dtype not in DTYPE_BITS or None in shape:
+        if dtype is None or dtype not in DTYPE_BITS or None in shape:
             return ElsewhereData(f"the values of a constant of type {dtype} cannot be read")
         sizes = tuple(dim for dim in shape if dim is not None)
         need = (math.prod(sizes) * DTYPE_BITS[dtype] + 7) // 8
