@@ -45,13 +45,12 @@ _RECURRENT = Limit(id="pattern", require="1 == 0", unknown=True,
                    say="alone it is refused; as PyTorch exports the layer, with the Squeeze behind it, pnnx has a pattern")  # fmt: skip
 TAKEN: dict[str, tuple[Limit, ...]] = {
     **dict.fromkeys(
-        ("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "Ceil", "Celu", "Concat", "Cos", "Cosh", "Dropout",
+        ("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "Ceil", "Celu", "Cos", "Cosh", "Dropout",
          "Einsum", "Elu", "Erf", "Exp", "Flatten", "Floor", "Gelu", "GlobalAveragePool", "GlobalMaxPool", "GridSample", "HardSigmoid",
          "HardSwish", "Identity", "LRN", "LeakyRelu", "Log", "LogSoftmax", "MaxPool", "Mish", "Neg", "Reciprocal",
-         "ReduceLogSum", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare",
          "Relu", "Reshape", "Round", "Shape", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softmax", "Softplus", "SpaceToDepth", "Split",
          "Sqrt", "Squeeze", "Tan", "Tanh", "Constant"), ()),
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "MatMul"), (_FLOAT_CONST,)),
+    **dict.fromkeys(("Concat", "Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "MatMul"), (_FLOAT_CONST,)),
     "BatchNormalization": (Limit(id="statistics-const", require="all(folded(t) for t in inputs[1:5])", say="scale, bias, mean and variance must be constant"),),
     "Cast": (Limit(id="no-change", require="dtype(in[0]) == dtype(out[0])", say="only a cast that changes nothing is taken out"),),
     "Clip": (const("min-const", 1, "min"), const("max-const", 2, "max"), _FLOAT_CONST),
@@ -70,7 +69,8 @@ TAKEN: dict[str, tuple[Limit, ...]] = {
     "GroupNormalization": (const("scale-const", 1, "the scale"), const("bias-const", 2, "the bias")),
     "InstanceNormalization": (const("scale-const", 1, "the scale"), const("bias-const", 2, "the bias"), Limit(id="rank-4", require="in[0].rank >= 4", say="one spatial dimension has no layer")),
     "LayerNormalization": (const("scale-const", 1, "the scale"), Limit(id="bias-const", require="exists(in[2]) and folded(in[2])", say="the bias must be given and constant")),
-    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSumExp"), (Limit(id="rank-4", require="in[0].rank <= 4", unknown=True, say="a rank of 5 and more was seen to be refused"),)),
+    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
+                     "ReduceSum", "ReduceSumSquare"), (Limit(id="rank-4", require="in[0].rank <= 4", unknown=True, say="a rank of 5 and more was seen to be refused"),)),
     "RMSNormalization": (const("scale-const", 1, "the scale"),),
     "PRelu": (const("slope-const", 1, "the slope"), Limit(id="per-channel", require="in[1].size == 1 or (in[1].rank == in[0].rank - 1 and in[1].size == in[0].shape[1])", unknown=True, say="slopes that are not one for each channel were seen to be refused")),
     "Pad": (const("pads-const", 1, "pads"),),
@@ -84,7 +84,7 @@ TAKEN: dict[str, tuple[Limit, ...]] = {
     **dict.fromkeys(("GRU", "LSTM", "RNN"), (_RECURRENT,)),
 }  # fmt: skip
 REFUSED = (
-    "And", "ArgMax", "ArgMin", "Bernoulli", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "BitShift", "Compress", "ConvInteger", "Range", "CumSum", "DFT",
+    "And", "ArgMax", "ArgMin", "Attention", "CumProd", "RotaryEmbedding", "Bernoulli", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "BitShift", "Compress", "ConvInteger", "Range", "CumSum", "DFT",
     "DeformConv", "DequantizeLinear", "Det", "DynamicQuantizeLinear", "Equal", "EyeLike", "GatherElements", "GatherND", "GlobalLpPool",
     "Greater", "GreaterOrEqual", "Hardmax", "IsInf", "IsNaN", "Less", "LessOrEqual", "LpNormalization", "LpPool", "MatMulInteger", "MaxUnpool",
     "Mean", "MeanVarianceNormalization", "Mod", "NegativeLogLikelihoodLoss", "NonMaxSuppression", "NonZero", "Not", "OneHot", "Or",

@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgecheck.oracles import Answer, isolated, onnx_alone, onnx_cut
+from edgecheck.model import formats
+from edgecheck.oracles import Answer, isolated, onnx_alone
 
 NAME = "ncnn"
 ENVIRONMENT = "ncnn"
@@ -56,7 +57,7 @@ def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
     if ran.value == 0:
         return "supported", "converted and loaded"
     missing = _MISSING.search(ran.text)
-    if missing and not missing["layer"].endswith(op) and onnx_cut.formats.read(model).node_count > 1:
+    if missing and not missing["layer"].endswith(op) and formats.read(model).node_count > 1:
         return "inconclusive", f"ncnn has no layer {missing['layer']}, which may be of what stands around the operator"
     layer = f"ncnn has no layer {missing['layer']}" if missing else onnx_alone.short(ran.failure or ran.text)
     return "rejected", layer

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from edgecheck.model import formats
 from edgecheck.oracles import Answer, Ran, onnx_cut
 
 #: (model file, name and operator of the node asked about) → verdict and reason.
@@ -16,7 +17,7 @@ INCONCLUSIVE = ("killed by", "no answer in")
 
 def answers(model: Path, judge: Judge) -> list[Answer]:
     """One for each operator of the file, graphs depth-first. A file of one operator is asked about as it is."""
-    read = onnx_cut.formats.read(model)
+    read = formats.read(model)
     nodes = list(read.nodes)
     if len(nodes) == 1:
         verdict, reason = judge(model, nodes[0].name, nodes[0].op)
