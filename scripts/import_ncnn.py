@@ -103,7 +103,7 @@ versions = ["20261020"]
 closed_world = false
 on_miss = "rejected"
 partition = "whole"
-notes = "supported: pnnx turns the operator, alone, into layers that ncnn has, and ncnn loads them. Nothing was executed; that a layer exists says neither that it takes the rank or type nor that Vulkan runs it. pnnx matches patterns of several operators: what is refused alone may be part of one."
+notes = "supported: pnnx turns the operator, alone, into layers that ncnn has, and ncnn loads them. Nothing was executed; that a layer exists says neither that it takes the rank or type nor that Vulkan runs it. pnnx matches patterns of several operators: what is refused alone may be part of one. The patterns look at attributes as they are written, which a reader with filled-in defaults does not see: a default that is left out can make pnnx refuse (Transpose without perm, ReduceMin without keepdims)."
 
 [source.patterns]
 repo = "Tencent/ncnn"
