@@ -73,7 +73,7 @@ TAKEN: dict[str, tuple[Limit, ...]] = {
                      "ReduceSum", "ReduceSumSquare"), (Limit(id="rank-4", require="in[0].rank <= 4", unknown=True, say="a rank of 5 and more was seen to be refused"),)),
     "RMSNormalization": (const("scale-const", 1, "the scale"),),
     "PRelu": (const("slope-const", 1, "the slope"), Limit(id="per-channel", require="in[1].size == 1 or (in[1].rank == in[0].rank - 1 and in[1].size == in[0].shape[1])", unknown=True, say="slopes that are not one for each channel were seen to be refused")),
-    "Pad": (const("pads-const", 1, "pads"),),
+    "Pad": (const("pads-const", 1, "pads"), Limit(id="mode-written", require="known(attr.mode, 'constant') != 'constant'", unknown=True, say="constant padding is taken only where the file writes the mode")),
     "Resize": (Limit(id="sizes-const", require="all(t.size == 0 or folded(t) for t in inputs[1:4])", say="scales and sizes must be constant"),),
     "Selu": (Limit(id="defaults", require="abs(attr.alpha - 1.67326) < 0.001 and abs(attr.gamma - 1.0507) < 0.001", say="alpha and gamma must be those of the definition"),),
     "Slice": (Limit(id="ends-const", require="all(folded(t) for t in inputs[1:5])", unknown=True, say="bounds that are not constant were seen to crash the converter"),
