@@ -136,7 +136,7 @@ def places(checkout: Path) -> dict[str, str]:
 def entries(where: dict[str, str]) -> Iterator[str]:
     for op in sorted({*TAKEN, *REFUSED}):
         cited = [f'"patterns:{where[op]}"'] if op in where else []
-        source = f'source = [{", ".join([*cited, chr(34) + "measured:" + op + chr(34)])}]'
+        source = f"source = [{', '.join([*cited, chr(34) + 'measured:' + op + chr(34)])}]"
         lines = ["[[op]]", f'op = "{op}"']
         if op in REFUSED:
             lines += ['verdict = "rejected"', 'say = "ncnn has no layer for what pnnx makes of it"']

@@ -354,13 +354,26 @@ def entries(lines: dict[str, int], chip: str) -> Iterator[str]:
     for op in sorted({*npu, *on_cpu, *REFUSED}):
         cited = [f'"list:{lines[op]}"'] if op in lines else []
         source = f"source = [{', '.join([*cited, chr(34) + 'measured:' + op + chr(34)])}]"
-        name = f"ai.onnx.ml::{op}" if op in _ML else f"ai.onnx.preview.training::{op}" if op in ("Adam", "Adagrad", "Momentum") else op
+        name = (
+            f"ai.onnx.ml::{op}"
+            if op in _ML
+            else f"ai.onnx.preview.training::{op}"
+            if op in ("Adam", "Adagrad", "Momentum")
+            else op
+        )
         text = ["[[op]]", f'op = "{name}"']
         if op in REFUSED:
             text += ['verdict = "rejected"', f'say = "{REFUSED[op]}"']
         elif op in on_cpu:
             text += ['verdict = "fallback"', 'say = "it runs on the CPU"']
-        yield "\n".join([*text, source, "", *(line for one in (npu | on_cpu).get(op, ()) for line in limit(one, source, op in on_cpu))])
+        yield "\n".join(
+            [
+                *text,
+                source,
+                "",
+                *(line for one in (npu | on_cpu).get(op, ()) for line in limit(one, source, op in on_cpu)),
+            ]
+        )
 
 
 def limit(one: Limit, source: str, of_fallback: bool) -> list[str]:
@@ -370,7 +383,16 @@ def limit(one: Limit, source: str, of_fallback: bool) -> list[str]:
         return [*head, *when, f'opaque = "{one.say}"', source, ""]
     refuses = ['of = "fallback"'] if of_fallback and one.otherwise == "rejected" else []
     help = [f'help = "{one.help}"'] if one.help else []
-    return [*head, *refuses, f'require = "{one.require}"', f'otherwise = "{one.otherwise}"', f'say = "{one.say}"', source, *help, ""]
+    return [
+        *head,
+        *refuses,
+        f'require = "{one.require}"',
+        f'otherwise = "{one.otherwise}"',
+        f'say = "{one.say}"',
+        source,
+        *help,
+        "",
+    ]
 
 
 def main() -> int:
