@@ -15,7 +15,7 @@ from edgecheck import environments
 from edgecheck.oracles import Outcome, onnx_probe
 from edgecheck.probing import evidence, making
 from edgecheck.probing.asking import Say, Witness, ask_all
-from edgecheck.probing.replay import of_spec
+from edgecheck.probing.replay import at_point, of_spec
 from edgecheck.probing.sides import Bases, questions, sides
 from edgecheck.results import TargetPoint
 
@@ -137,7 +137,7 @@ def _row(probe: Probe, outcome: Outcome, witness: Witness, target: TargetPoint) 
         "version": witness.version,
         "date": datetime.date.today().isoformat(),
     }
-    if table.versions and target.version != table.versions[-1]:
+    if table.versions and at_point(row, table).version != target.version:
         row["at"] = target.version
     defaults = {name: one.default for name, one in table.settings.items() if one.default is not None}
     changed = {name: value for name, value in target.settings.items() if defaults.get(name) != value}
