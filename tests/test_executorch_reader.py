@@ -14,7 +14,7 @@ from edgecheck.model import formats
 from edgecheck.model.formats import aten_schema
 from edgecheck.model.formats.xnnpack_payload import payload
 
-CASES = Path(__file__).parent / "cases" / "executorch"
+CASES = Path(__file__).parent / "cases" / "programs"
 
 
 def exported(name="net"):

@@ -19,7 +19,7 @@ from edgecheck.model.formats import executorch, exported
 from edgecheck.model.formats.stored_zip import entries
 
 ROOT = Path(__file__).parents[1]
-FILES = [ROOT / "tests" / "cases" / "executorch" / name for name in ("net.pte", "net.pt2", "branch.pt2")]
+FILES = [ROOT / "tests" / "cases" / "programs" / name for name in ("net.pte", "net.pt2", "branch.pt2")]
 READERS = {".pte": executorch.read, ".pt2": exported.read}
 
 

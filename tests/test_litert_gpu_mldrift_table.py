@@ -30,7 +30,7 @@ def stored():
 def test_stored_probes_are_judged_as_they_were_measured(target, stored):
     wrong = []
     for row in stored:
-        (one,) = check(tflite_probe.read(row["model"]), target)
+        (one,) = check(tflite_probe.read(row.get("model") or row["spec"]), target)
         if one.verdict != row["verdict"]:
             wrong.append((row["probe"], one.verdict, row["verdict"], one.reason))
     assert len(stored) > 200

@@ -142,7 +142,9 @@ def ask_all(
     """One outcome for each model, in order. What the journal knows is not asked again."""
     journal = Journal(witness)
     keys = [journal.key(model, target, settings) for model in models]
-    first = dict(zip(reversed(keys), reversed(models)))
+    first: dict[str, Path] = {}
+    for key, model in zip(keys, models):
+        first.setdefault(key, model)
     todo = [(key, model) for key, model in first.items() if key not in journal.known]
     progress = _Progress(len(todo), len(models), f"{witness.module} {target}", say)
     size = max(1, min(50, -(-len(todo) // max(jobs, 1))))

@@ -1,6 +1,6 @@
 """Make net.pt2, net.pte and branch.pt2 beside this file: run it in the executorch environment.
 
-    ENVIRONMENT/bin/python tests/cases/executorch/make.py
+    ENVIRONMENT/bin/python tests/cases/programs/make.py
 
 `net` has an operator of each kind that matters here: delegated as it is, delegated in parts, left outside, gone; a buffer
 that is written; tied weights; a dynamic batch. Paths of the machine are taken out of the stack traces.
