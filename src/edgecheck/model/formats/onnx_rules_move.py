@@ -193,6 +193,8 @@ def unsqueeze(c: Call) -> None:
     shape, axes = c.shape(0), c.ints(1) if c.has(1) else c.attr_ints("axes") or ()
     rank = len(shape) + len(axes)
     new = {c.axis(axis, rank) for axis in axes}
+    if len(new & set(range(rank))) != len(axes):  # one axis twice, or beyond: no Unsqueeze
+        raise Unknown
     dims = iter(shape)
     c.put(0, shape=[1 if i in new else next(dims) for i in range(rank)])
 
