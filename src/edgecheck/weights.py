@@ -14,6 +14,9 @@ SMALLEST = 16
 #: What Core ML's converter and compressor add to a constant's name.
 SUFFIXES = re.compile(r"(_to_fp16|_to_fp32|_quantized|_palettized|_compressed|_cast_fp16)+(_\d+)?$")
 
+#: A constant that coremltools named itself.
+NUMBERED = re.compile(r"(const|op)_\d+(_.*)?")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -48,7 +51,11 @@ def _content(value: Any) -> tuple[int, str]:
 
 
 def relate(base: Mapping[str, Any], other: Mapping[str, Any], precision: str) -> Related:
-    """Every constant of the fp32 file against the one of its name in the other file."""
+    """Every constant of the fp32 file against the one of its name in the other file.
+
+    Constants without a name of their own are numbered, in each file anew: one that is not its namesake's rounding is
+    looked for among all of its size.
+    """
     twins = {plain(name): value for name, value in other.items()}
     wrong, missing = [], []
     compared = 0
@@ -56,11 +63,17 @@ def relate(base: Mapping[str, Any], other: Mapping[str, Any], precision: str) ->
         if value.dtype.kind != "f" or value.size < SMALLEST:
             continue
         twin = twins.get(plain(name))
-        if twin is None or twin.size != value.size:
+        if (twin is not None and twin.size == value.size and rounded(value, twin.reshape(value.shape), precision)) or (
+            NUMBERED.fullmatch(plain(name))
+            and any(
+                one.size == value.size and rounded(value, one.reshape(value.shape), precision) for one in twins.values()
+            )
+        ):
+            compared += 1
+        elif twin is None or twin.size != value.size:
             missing.append(name)
-            continue
-        compared += 1
-        if not rounded(value, twin.reshape(value.shape), precision):
+        else:
+            compared += 1
             wrong.append(name)
     return Related(compared=compared, wrong=tuple(wrong), missing=tuple(missing))
 
@@ -75,7 +88,8 @@ def rounded(value: Any, twin: Any, precision: str) -> bool:
     import numpy
 
     a, b = numpy.asarray(value, numpy.float64), numpy.asarray(twin, numpy.float64)
-    half = numpy.abs(a) * 2.0**-11 + 2.0**-25
+    # coremltools keeps what would round to zero at the smallest float16, so the last place counts whole, not half.
+    half = numpy.abs(a) * 2.0**-11 + 2.0**-24
     if precision == "fp16":
         return bool((numpy.abs(a - b) <= half).all())
     # int8, symmetric, a scale for each output channel: half a step of the channel's largest value. The scale itself is
