@@ -1,18 +1,21 @@
 """ONNX Runtime's CPU execution provider: whether it makes a session with each operator of an ONNX file.
 
 A file that loads runs every operator, by a kernel, through casts to float32, or by the operator's function body. A file
-that does not load is cut into one-operator files with the types of the original, and each is asked about. Nothing is
-executed; graph optimisations are off, since an optimiser may remove an operator that has no kernel.
+that does not load is cut into one-operator files with the types of the original, and each is asked about. A file of one
+operator is also run once, for what a kernel refuses only then, whatever the values; larger files are not executed.
+Graph optimisations are off, since an optimiser may remove an operator that has no kernel.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecheck.oracles import Answer
+from edgecheck.model import formats
+from edgecheck.oracles import Answer, isolated, onnx_feeds
 
 NAME = "onnxruntime"
 ENVIRONMENT = "torch"
@@ -27,6 +30,9 @@ _NO_EVIDENCE = {
     "ShapeInferenceError": "invalid",
     "Type Error": "invalid",
 }
+#: What a kernel refuses when it runs, whatever the values: sizes that its constructor does not look at.
+_ON_THE_RUN = re.compile(r"NOT_IMPLEMENTED|conv_integer\.cc")
+SECONDS = 20.0
 _OF_THE_FILE = (
     "Unsupported model IR version",
     "ONNX Runtime only *guarantees* support",
@@ -63,6 +69,8 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     file = onnx.load(model, load_external_data=False)
     refusal = session_refusal(str(model))
     places = list(_places(file))
+    if refusal is None and len(places) == 1:
+        refusal = run_refusal(model)
     if refusal is None or any(sign in refusal for sign in _OF_THE_FILE):
         verdict = "supported" if refusal is None else "rejected"
         return [_answer(place, verdict, refusal or "") for place in places]
@@ -84,6 +92,29 @@ def session_refusal(model: str | bytes) -> str | None:
     except Exception as error:  # the boundary to a runtime whose exceptions have no common base
         return " ".join(str(error).split())
     return None
+
+
+def run_refusal(model: Path) -> str | None:
+    """What a run with made-up values says against the operator; None where it runs, or the values are at fault."""
+    values = onnx_feeds.values(formats.read(model))
+    if values is None:
+        return None
+
+    def run() -> str:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.log_severity_level, options.intra_op_num_threads = 4, 1
+        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        try:
+            session.run(None, {one.name: one.array for one in values})
+        except Exception as error:  # as above
+            return " ".join(str(error).split())
+        return ""
+
+    told = str(isolated(run, seconds=SECONDS).value or "")
+    return told if _ON_THE_RUN.search(told) else None
 
 
 def _answer(place: _Place, verdict: str, reason: str) -> Answer:
