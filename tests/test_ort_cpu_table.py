@@ -23,7 +23,6 @@ PROBES = sorted(EVIDENCE.glob("onnxruntime-[0-9]*.jsonl"))
 #: A session is made, and the node fails when it runs: limits that a session alone cannot show.
 FAIL_WHEN_RUN = {
     "test_attention_4d_diff_heads_mask4d_padded_kv",
-    "test_convinteger_with_padding",
     "test_reduce_max_empty_set_bool",
 }
 
