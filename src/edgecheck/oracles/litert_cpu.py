@@ -45,7 +45,8 @@ _NO_KERNEL = re.compile(
 _VALUES = re.compile(
     r"Division by 0|out of (?:bound|range)|data\[i\] != zero_point|negative value|only defined for|Invalid begin"
     r"|has to be non-zero|\(delta, 0\)|block_shape\[dim\]|size_data\[0\]|num_output_elements|even split|must sum to"
-    r"|k is higher|output_shape_vector|segment_id|variable != nullptr",
+    r"|k is higher|output_shape_vector|segment_id|variable != nullptr"
+    r"|SizeOfDimension\(output, \d\) \(\d+ != 0\)|shape_data\[ix \+ i\] \(\d+ != 0\)",  # a shape fed as zeros
     re.I,
 )
 
