@@ -109,3 +109,15 @@ def test_a_long_chain_in_the_wrong_order_is_read(tmp_path):
     path = tmp_path / "m.onnx"
     path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString())
     assert read(path).node_count == 5001
+
+
+def test_an_axis_that_is_unsqueezed_twice_is_no_crash(tmp_path):
+    import numpy
+    from onnx import numpy_helper
+
+    nodes = [helper.make_node("Unsqueeze", ["x", "axes"], ["y"])]
+    ends = [[helper.make_tensor_value_info(end, TensorProto.FLOAT, None)] for end in ("x", "y")]
+    graph = helper.make_graph(nodes, "g", *ends, [numpy_helper.from_array(numpy.array([1, 1]), "axes")])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString())
+    assert [node.op for node in read(path).nodes] == ["Unsqueeze"]
