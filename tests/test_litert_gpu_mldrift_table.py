@@ -11,6 +11,7 @@ import pytest
 from edgecheck.check import check, point
 from edgecheck.oracles import Ran, ask, tflite_probe
 from edgecheck.oracles.litert_gpu import judged
+from edgecheck.probing import making
 from edgecheck.tables import bundle
 
 EVIDENCE = Path(__file__).parents[1] / "op_tables" / "evidence" / "litert_gpu-2.3.0.jsonl"
@@ -83,13 +84,8 @@ def test_a_compilation_is_read(ran, verdict, reason):
 def test_the_accelerator_still_answers_as_it_did(tf_python, stored, tmp_path):
     if not os.environ.get("VK_ICD_FILENAMES"):
         pytest.skip("VK_ICD_FILENAMES names no Vulkan driver")
-    pytest.importorskip("flatbuffers")
     sample = stored[:: max(1, len(stored) // 10)]
-    models = []
-    for number, row in enumerate(sample):
-        path = tmp_path / f"{number}.tflite"
-        path.write_bytes(tflite_probe.write(row["model"]))
-        models.append(path)
+    models = making.write([row.get("model") or row["spec"] for row in sample], "tflite", tmp_path)
     for row, outcome in zip(sample, ask("litert_gpu", tf_python, models, "litert-gpu-mldrift")):
         (answer,) = outcome.answers
         assert answer.verdict in {row["verdict"], "inconclusive"}
