@@ -16,7 +16,7 @@ from edgecheck.errors import EdgecheckError
 from edgecheck.model import formats
 from edgecheck.oracles import Answer, Outcome
 from edgecheck.probing import asking, evidence, models, report, running, sides
-from edgecheck.probing.replay import Agreement, compared, judged
+from edgecheck.probing.replay import Agreement, compared, judged, model_of
 from edgecheck.tables import bundle
 from edgecheck.tables.compiled import compile_table
 from edgecheck.tables.optable import OpTable, from_compiled
@@ -272,3 +272,17 @@ def test_real_models_are_judged_as_they_were_measured(target, models_dir):
     assert seen > 0
     assert agreement.false_supported == []
     assert agreement.share >= 0.995, (agreement.false_refused + agreement.unknown + agreement.mixed)[:20]
+
+
+def test_a_description_has_the_attributes_of_its_file():
+    """What it leaves out is the format's default, as the reader of files fills it in."""
+    tensor = {"t": "float32", "s": [1, 8]}
+    spec = {
+        "op": "FULLY_CONNECTED",
+        "i": [tensor, {"t": "float32", "s": [8, 8]}, None],
+        "o": [tensor],
+        "a": {"keep_num_dims": True},
+    }
+    (node,) = model_of(spec, "tflite").graphs[0].nodes
+    assert node.attrs["keep_num_dims"] is True
+    assert (node.attrs["weights_format"], node.attrs["fused_activation_function"]) == ("DEFAULT", "NONE")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgecheck.check import check, judge, point
+from edgecheck.model.formats.tflite_options import defaults
 from edgecheck.model.graph import Model, Node, Tensor
 from edgecheck.oracles import onnx_probe, tflite_probe
 from edgecheck.probing import programs
@@ -93,8 +94,10 @@ def of_spec(spec: Mapping[str, Any], target: TargetPoint) -> NodeVerdict:
 
 
 def model_of(spec: Mapping[str, Any], format: str) -> Model:
-    """A description as a `Model`."""
-    return onnx_probe.read(spec) if format == "onnx" else tflite_probe.read(spec)
+    """A description as the `Model` that its file gives: attributes that it leaves out have the format's defaults."""
+    if format == "onnx":
+        return onnx_probe.read(spec)
+    return tflite_probe.read({**spec, "a": {**defaults(spec["op"]), **(spec.get("a") or {})}})
 
 
 def _of_types(row: Mapping[str, Any], types: list[str | None], target: TargetPoint) -> NodeVerdict:

@@ -59,7 +59,12 @@ def attributes(operator: Table, op: str, *, custom: bool) -> dict[str, Any]:
         if kind := operator.integer(type_slot, "B"):
             name = _named(names, kind)
             return _fields(operator.table(slot), name) if name else {}
-    return _fields(None, known.options_of.get(op, ""))
+    return defaults(op)
+
+
+def defaults(op: str) -> dict[str, Any]:
+    """The attributes of a builtin operator whose file says none; {} for one without an option table."""
+    return _fields(None, schema().options_of.get(op, ""))
 
 
 def _fields(table: Table | None, name: str) -> dict[str, Any]:
