@@ -100,14 +100,14 @@ class Tolerance:
     """What still counts as the same; every field that is set must hold. Chosen by dtype and precision where none is.
 
     `absolute` is in the units of the tensor, `relative` a share of the tensor's range, `snr_db` decibels, `lsb` steps
-    of an integer tensor, `share` the part of the elements that may leave the other limits.
+    of an integer tensor; `share` is the part of the elements that may differ at all, with what chance adds to it.
     """
 
     absolute: float | None = None
     relative: float | None = None
     snr_db: float | None = None
     lsb: float | None = None
-    share: float = 0.0
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

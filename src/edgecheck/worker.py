@@ -1,6 +1,6 @@
 """The child's side of `edgecheck.child`: run by path in any interpreter, with nothing of edgecheck installed there.
 
-`python -P worker.py FOLDER` reads the job, calls the function, writes the result. Only the package `edgecheck`
+`python -P worker.py FOLDER` reads the job, calls the function, writes the result; `--serve` keeps a model loaded. Only the package `edgecheck`
 itself comes from this file's folder; its neighbours in site-packages stay invisible.
 """
 
@@ -108,5 +108,14 @@ def user_place(error: BaseException) -> str | None:
     return place
 
 
+def serve(job: str) -> None:
+    """`worker.py --serve JOB`: keep a model loaded, see `edgecheck.serving`."""
+    _make_importable()
+    importlib.import_module("edgecheck.serving").serve(job)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if sys.argv[1] == "--serve":
+        serve(sys.argv[2])
+    else:
+        main(sys.argv[1])

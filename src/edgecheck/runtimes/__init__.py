@@ -1,7 +1,8 @@
 """Runtimes: what runs a model file on this machine, for the proof. A file is a plugin.
 
 A runtime plugin is a module with the names of `Runtime`; `run` is called in a child process, because a runtime may
-abort. `mil.py` is the reference evaluator of Core ML's operations.
+abort. `mil.py` is the reference evaluator of Core ML's operations. A plugin that can keep a model loaded, with its
+state, has `load` too: `load(path, **options) -> Loaded`, called by `edgecheck.serving` in a child.
 """
 
 from __future__ import annotations
@@ -33,3 +34,14 @@ class Runtime(Protocol):
 
         `keep` names inner tensors to give as well; an unknown one is left out. What the runtime raises goes through.
         """
+
+
+class Loaded(Protocol):
+    """A model that is ready to run, again and again, as an app keeps it; tensors pass as they are, quantised or not."""
+
+    #: `{"inputs": […], "outputs": […], "runtime": {…}}`: each value as `Runtime.describe` has it, with `scale` and
+    #: `zero_point` where it is quantised; `runtime` as a golden run records it.
+    about: dict[str, Any]
+
+    def __call__(self, inputs: Arrays) -> tuple[dict[str, numpy.ndarray], int]:
+        """Outputs by name, and the nanoseconds of the inference alone (0: the caller's clock may be used)."""

@@ -1,7 +1,8 @@
-"""LiteRT's interpreter on the CPU with its own kernels; no delegate is applied."""
+"""LiteRT's interpreter on the CPU: for a proof with its own kernels, kept loaded as an app has it, with XNNPACK."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,3 +126,70 @@ def operations(path: Path, *, package: str = PACKAGE) -> list[dict[str, Any]]:
         }
         for op in interpreter._get_ops_details()
     ]  # fmt: skip
+
+
+class _Loaded:
+    """See `edgecheck.runtimes.Loaded`: one interpreter, whose variables live as long as it does."""
+
+    def __init__(self, interpreter: Any, runtime: Mapping[str, Any]) -> None:
+        self._interpreter = interpreter
+        interpreter.allocate_tensors()
+        self._inputs, self._outputs = _names(interpreter)
+        applied = [op for op in interpreter._get_ops_details() if op["op_name"] == "DELEGATE"]
+        told = {"delegate_applied": runtime["delegate_asked"] if applied else "none", "precision": _precision(interpreter)}
+        self.about: dict[str, Any] = {
+            "inputs": [_value(name, item) | _steps(item) for name, item in self._inputs.items()],
+            "outputs": [_value(name, item) | _steps(item) for name, item in self._outputs.items()],
+            "runtime": {**runtime, **told},
+        }
+
+    def __call__(self, inputs: Mapping[str, Any]) -> tuple[dict[str, numpy.ndarray], int]:
+        interpreter = self._interpreter
+        moved = {n: v for n, v in inputs.items() if tuple(self._inputs[n]["shape"]) != v.shape}
+        for name, value in moved.items():
+            interpreter.resize_tensor_input(self._inputs[name]["index"], value.shape)
+        if moved:
+            interpreter.allocate_tensors()
+            self._inputs, self._outputs = _names(interpreter)
+        for name, value in inputs.items():
+            interpreter.set_tensor(self._inputs[name]["index"], value)
+        begin = time.perf_counter_ns()
+        interpreter.invoke()
+        spent = time.perf_counter_ns() - begin
+        return {name: interpreter.get_tensor(item["index"]) for name, item in self._outputs.items()}, spent
+
+
+def _steps(item: Mapping[str, Any]) -> dict[str, Any]:
+    scale, zero = item["quantization"]
+    return {"scale": float(scale), "zero_point": int(zero)} if scale else {}
+
+
+def _precision(interpreter: Any) -> str:
+    """`int8` where operators hand on quantised integers, else `fp32`: weights alone do not make it int8."""
+    tensors = {item["index"]: item for item in interpreter.get_tensor_details()}
+    made = [tensors[i] for op in interpreter._get_ops_details() for i in op["outputs"] if i in tensors]
+    kinds = {str(numpy_name(one["dtype"])) for one in made if one["quantization"][0]}
+    return next((kind for kind in ("int16", "int8", "uint8") if kind in kinds), "fp32")
+
+
+def numpy_name(dtype: Any) -> str:
+    """`float32` of whatever numpy takes for a type."""
+    import numpy
+
+    return str(numpy.dtype(dtype).name)
+
+
+def load(path: Path, *, kernels: str = "xnnpack", threads: int = 1, package: str = PACKAGE) -> _Loaded:
+    """The model in an interpreter as an app makes it (`kernels` = "xnnpack"), or with LiteRT's own kernels ("builtin")."""
+    from importlib import import_module
+    from importlib.metadata import version
+
+    module = import_module(f"{package}.interpreter")
+    kind = module.OpResolverType
+    resolver = kind.BUILTIN_WITHOUT_DEFAULT_DELEGATES if kernels == "builtin" else kind.AUTO
+    interpreter = module.Interpreter(model_path=str(path), num_threads=threads, experimental_op_resolver_type=resolver)
+    asked = "none" if kernels == "builtin" else "xnnpack"
+    name = {"ai_edge_litert": "litert"}.get(package, package.replace("_", "-"))
+    return _Loaded(
+        interpreter, {"name": name, "version": version(package), "delegate_asked": asked, "threads": threads}
+    )

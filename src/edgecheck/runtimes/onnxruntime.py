@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,3 +82,34 @@ def operations(path: Path) -> list[dict[str, Any]]:
         }
         for node in model.graph.node
     ]  # fmt: skip
+
+
+class _Loaded:
+    """See `edgecheck.runtimes.Loaded`: a session as an app makes it, with every graph optimisation."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level, options.intra_op_num_threads = 3, threads
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._outputs = [value.name for value in self._session.get_outputs()]
+        self.about: dict[str, Any] = {
+            "inputs": [_value(v) for v in self._session.get_inputs()],
+            "outputs": [_value(v) for v in self._session.get_outputs()],
+            "runtime": {
+                "name": "onnxruntime", "version": onnxruntime.__version__, "delegate_asked": "cpu",
+                "delegate_applied": "cpu", "threads": threads,
+            },
+        }  # fmt: skip
+
+    def __call__(self, inputs: Mapping[str, Any]) -> tuple[dict[str, numpy.ndarray], int]:
+        begin = time.perf_counter_ns()
+        outputs = self._session.run(self._outputs, dict(inputs))
+        spent = time.perf_counter_ns() - begin
+        return dict(zip(self._outputs, outputs, strict=True)), spent
+
+
+def load(path: Path, *, threads: int = 1) -> _Loaded:
+    """The model in a session that stays."""
+    return _Loaded(path, threads)

@@ -1,0 +1,48 @@
+"""Which tolerance holds where nobody declared one: by what made the tensor, its type, and the precision it ran in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgecheck.pipeline import Kind, Meaning, Tolerance
+
+#: Wrapper code computes the same everywhere but for the order of float operations.
+WRAPPER = Tolerance(relative=1e-4)
+#: Of integers that code rounds from floats: what lies next to a tie may fall on either side, and little does.
+WRAPPER_INTEGER = Tolerance(lsb=1.0, share=0.02)
+EXACT = Tolerance(absolute=0.0)
+#: A model by the lower precision of the two sides. fp32 kernels differ by 1e-6 to 1e-4 of the range (117 to 131 dB
+#: between an A76 and x86); fp16 has 11 bits; int8 kernels differ by a step in a thousand elements for each layer.
+MODEL: Mapping[str, Tolerance] = {
+    "fp32": Tolerance(relative=2e-3, snr_db=70.0),
+    "fp16": Tolerance(relative=0.05, snr_db=30.0),
+    "int8": Tolerance(lsb=1.0),
+    "uint8": Tolerance(lsb=1.0),
+    "int16": Tolerance(lsb=2.0),
+}
+#: Of a model with floats outside and integers inside: its steps are not known, so the range is the measure.
+MODEL_INSIDE = Tolerance(relative=0.05, snr_db=25.0)
+_EXACT: frozenset[Kind] = frozenset({"labels", "tokens", "text"})
+
+
+def of(meaning: Meaning, dtype: str, precision: str | None) -> Tolerance:
+    """The default for one tensor. `precision`: of the model that made it ("fp32", "fp16", "int8"); None: wrapper code."""
+    if meaning.kind in _EXACT or dtype in ("bool", "string"):
+        return EXACT
+    integer = not dtype.startswith(("float", "bfloat"))
+    if precision is None:
+        if not integer:
+            return WRAPPER
+        return WRAPPER_INTEGER if meaning.kind in ("image", "audio") or meaning.scale else EXACT
+    if integer:
+        return MODEL.get(precision, MODEL["int8"]) if precision in ("int8", "uint8", "int16") else MODEL["int8"]
+    if precision in ("int8", "uint8", "int16"):
+        return MODEL_INSIDE
+    return MODEL.get(precision, MODEL["fp32"])
+
+
+def coarser(ours: str, device: str) -> str:
+    """The precision with fewer bits of two; an unknown one counts as the other."""
+    order = ("int8", "uint8", "int16", "fp16", "fp32")
+    known = [one for one in (ours, device) if one in order]
+    return min(known, key=order.index) if known else "fp32"
