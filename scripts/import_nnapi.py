@@ -4,7 +4,8 @@
 
 `NNAPIDelegateKernel::Validate` in `tflite/delegates/nnapi/nnapi_delegate.cc` decides operator by operator. Its cases, with
 their lines, the highest operator version and the oldest Android each asks for are read from the source; what else a case
-demands stands in `RULES`. A new case stops the import until somebody has read it.
+demands stands in `RULES`. A new case stops the import until somebody has read it. What NNAPI's own validation refuses
+beyond that stands in `nnapi_runtime.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import nnapi_runtime
 
 SOURCE = Path("tflite/delegates/nnapi/nnapi_delegate.cc")
 TABLE = Path(__file__).parents[1] / "op_tables/targets/nnapi.toml"
@@ -278,6 +281,9 @@ def entry(case: Case) -> Iterator[str]:
         help_ = CONSTANT if name == "constant" else LATER if "env.version" in require else None
         yield f'[[op.limit]]\nid = "{name}"\nrequire = {json.dumps(require)}\nsay = {json.dumps(say)}'
         yield f'source = ["delegate:{case.line}"]' + (f'\nhelp = "{help_}"\n' if help_ else "\n")
+    for name, require, say, place in nnapi_runtime.limits(case.op):
+        yield f'[[op.limit]]\nid = "{name}"\nrequire = {json.dumps(require)}\nsay = {json.dumps(say)}'
+        yield f'source = ["runtime:{place}"]\n'
 
 
 HEAD = """# Made by scripts/import_nnapi.py.
@@ -308,7 +314,7 @@ path = "tflite/delegates/nnapi/nnapi_delegate.cc"
 licence = "Apache-2.0"
 seen = 2026-11-21
 
-[[limit]]
+@RUNTIME@[[limit]]
 id = "nnapi-type"
 require = "all(t.dtype in ['float32', 'float16', 'uint8', 'int8', 'int16', 'int32', 'bool'] or (t.dtype == 'int64' and const(t)) for t in inputs + outputs)"
 say = "NNAPI has no tensors of this type: the delegate takes the operator and then fails to build its model"
@@ -324,7 +330,9 @@ def main() -> int:
     found = list(cases(parser.parse_args().checkout))
     if {case.op for case in found} != set(RULES):
         raise SystemExit(f"cases and RULES differ in {sorted({case.op for case in found} ^ set(RULES))}")
-    TABLE.write_text(HEAD + "\n".join(line for case in found for line in entry(case)))
+    TABLE.write_text(
+        HEAD.replace("@RUNTIME@", nnapi_runtime.SOURCE) + "\n".join(line for case in found for line in entry(case))
+    )
     return 0
 
 

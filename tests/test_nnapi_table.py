@@ -70,3 +70,13 @@ def test_int64_tensors_are_none_of_nnapis() -> None:
 def test_all_cases_of_the_delegate_are_there() -> None:
     assert len(table("nnapi").ops) == 94
     assert "API 35" in table("nnapi").notes
+
+
+def test_what_nnapi_itself_refuses_after_its_delegate_took_it() -> None:
+    permutation = {"t": "int32", "s": [2], "c": [1, 0]}
+    turned = {**unary("TRANSPOSE"), "i": [{"t": "float32", "s": [1, 4]}, permutation]}
+    integers = {**turned, "i": [{"t": "int32", "s": [1, 4]}, permutation]}
+    assert verdict(turned, "30") == ("supported", None)
+    assert verdict(integers, "30") == ("fallback", "runtime-type")
+    assert verdict(unary("RELU", shape=(1, 2, 2, 4)), "30") == ("supported", None)
+    assert verdict(unary("RELU", shape=(1, 1, 2, 2, 4)), "30") == ("fallback", "runtime-rank")
