@@ -47,7 +47,7 @@ HOSTILE = [
     (lambda r: r["cases"][0].update(name="/abs"), "'cases[0].name' is '/abs'"),
     (lambda r: r["cases"][0].update(name="latency"), "'cases[0].name' 'latency' is taken"),
     (lambda r: r["stages"].extend(["model"]), "'stages' names something twice"),
-    (lambda r: r.update(stages=[f"s{i}" for i in range(1_000_000)]), "'stages' is no list of at most 256 names"),
+    (lambda r: r.update(stages=[f"s{i}" for i in range(300)]), "'stages' is no list of at most 256 names"),
     (lambda r: r["cases"][0]["tensors"][0].update(stage="other"), "'other' is none of the stages"),
     (lambda r: r["cases"][0]["tensors"][0].update(dtype="object"), "'cases[0].tensors[0].dtype' is 'object'"),
     (lambda r: r["cases"][0]["tensors"][0].update(shape=[1 << 40, 1 << 40]), "values"),

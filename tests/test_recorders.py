@@ -78,7 +78,7 @@ def runs(draw):
         )
     )
     spans = draw(
-        st.lists(st.tuples(NAMES, st.lists(st.integers(0, 2**53), max_size=4)), max_size=2, unique_by=lambda s: s[0])
+        st.lists(st.tuples(NAMES, st.lists(st.integers(0, 2**53 - 1), max_size=4)), max_size=2, unique_by=lambda s: s[0])
     )
     launches = draw(st.lists(st.tuples(NAMES, st.integers(0, 99)), max_size=2, unique_by=lambda one: one[0]))
     return {

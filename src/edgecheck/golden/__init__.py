@@ -35,6 +35,7 @@ class Recorded:
     shape: tuple[int, ...]
     withheld: Withheld = ""
     sha256: str | None = None  # of the bytes, where they are withheld as a hash
+    aggregates: bool = False  # count, least, mean, … were recorded beside or instead of the values
 
     @property
     def size(self) -> int:
@@ -42,6 +43,29 @@ class Recorded:
         for one in self.shape:
             total *= one
         return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregates:
+    """What a tensor's values are like, without the values; of strings, what the lengths of their UTF-8 are like.
+
+    `low` to `deviation` (of the population) are of the finite values; NaN where there are none, or no room in float64.
+    `histogram`: the finite values in 16 equal bins from `low` to `high`.
+    """
+
+    count: int
+    nan: int
+    inf: int  # of both signs
+    zeros: int
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    histogram: tuple[int, ...]
+
+    @property
+    def finite(self) -> int:
+        return self.count - self.nan - self.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +115,11 @@ class GoldenRun:
         Raises `FormatError` where they are withheld.
         """
         found: numpy.ndarray = self.data.values(case, tensor)
+        return found
+
+    def aggregates(self, case: str, tensor: Recorded) -> Aggregates | None:
+        """What was recorded of a tensor, else what its values give; None where both were withheld."""
+        found: Aggregates | None = self.data.aggregates(case, tensor)
         return found
 
     def latency(self, span: str, launch: str) -> numpy.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 from edgecheck.errors import FormatError
 from edgecheck.golden import DTYPE_BITS, SCHEMA, Case, GoldenRun, Launch, Recorded
-from edgecheck.golden.tensors import FILE, OFFSETS, Tensors
+from edgecheck.golden.tensors import AGGREGATES, FILE, HISTOGRAM, OFFSETS, Tensors, opened, parsed
 
-MOST_JSON = 64 << 20  # bytes of run.json
-MOST = {"stages": 256, "cases": 100_000, "tensors of a case": 4096, "launches": 4096, "spans": 64}
+MOST_JSON = 16 << 20  # bytes of run.json
+MOST = {"stages": 256, "cases": 20_000, "tensors of a case": 4096, "launches": 4096, "spans": 64}
 #: Names of pipelines, stages, cases, tensors, spans and launches: they become paths and keys.
-NAME = re.compile(r"[^\x00-\x1f/\\#]{1,200}")
+NAME = re.compile(r"(?! )[^\x00-\x1f/\\#\ud800-\udfff]{1,200}(?<! )")
 _TEXT = ("model", "wrapper", "device", "recorder")
 _MIXED = ("runtime", "conditions")
 _KEYS = {"schema", "pipeline", "stages", "cases", "latency", "time", *_TEXT, *_MIXED}
@@ -43,29 +42,15 @@ def read(folder: Path) -> GoldenRun:
 
 def _json(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             content = file.read(MOST_JSON + 1)
     except OSError as error:
         raise FormatError(
             f"cannot read {path}: {error.strerror}", help="a golden run is a folder with run.json"
         ) from None
     if len(content) > MOST_JSON:
-        raise FormatError(f"{path} has more than {MOST_JSON >> 20} MB")
-    try:
-        return json.loads(content, parse_constant=_no_constant, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is no JSON ({str(error)[:80]})") from None
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+        raise FormatError(f"{path} has more than {MOST_JSON >> 20} MB", help="record fewer cases in one run")
+    return parsed(content, str(path))
 
 
 def _object(raw: Any, where: str, place: str, known: set[str], needed: tuple[str, ...]) -> None:
@@ -74,14 +59,14 @@ def _object(raw: Any, where: str, place: str, known: set[str], needed: tuple[str
     prefix = f"{place}." if place else ""
     for key in raw:
         if key not in known:
-            raise FormatError(f"{where}: there is no key '{prefix}{key[:60]}'")
+            raise FormatError(f"{where}: there is no key {prefix + key[:60]!r}")
     for key in needed:
         if key not in raw:
             raise FormatError(f"{where}: '{prefix}{key}' is missing")
 
 
 def _name(raw: Any, where: str, place: str) -> str:
-    if not isinstance(raw, str) or not NAME.fullmatch(raw) or raw in {".", ".."} or raw.strip() != raw:
+    if not isinstance(raw, str) or not NAME.fullmatch(raw) or raw in {".", ".."}:
         raise FormatError(
             f"{where}: '{place}' is {str(raw)[:60]!r}, which is no name (no slash, no '#', 1 to 200 signs)"
         )
@@ -98,9 +83,14 @@ def _names(raw: Any, where: str, place: str) -> Iterator[str]:
 
 
 def _text(raw: Any, where: str, place: str) -> str:
-    if not isinstance(raw, str) or len(raw) > 2000:
+    if not _is_text(raw, 2000):
         raise FormatError(f"{where}: '{place}' is no text of at most 2,000 signs")
-    return raw
+    return str(raw)
+
+
+def _is_text(raw: Any, most: int) -> bool:
+    """Half a pair of UTF-16 alone, which JSON can write, is no text."""
+    return isinstance(raw, str) and len(raw) <= most and not any("\ud800" <= sign <= "\udfff" for sign in raw)
 
 
 def _facts(raw: Any, where: str, place: str, *, numbers: bool) -> dict[str, Any]:
@@ -108,9 +98,9 @@ def _facts(raw: Any, where: str, place: str, *, numbers: bool) -> dict[str, Any]
         raise FormatError(f"{where}: '{place}' is no object of at most 200 facts")
     for key, value in raw.items():
         whole = numbers and type(value) is int and abs(value) < 1 << 53
-        if not whole and not (isinstance(value, str) and len(value) <= 2000):
+        if not _is_text(key, 200) or not (whole or _is_text(value, 2000)):
             kind = "text or a whole number" if numbers else "text"
-            raise FormatError(f"{where}: '{place}.{key[:60]}' is not {kind}")
+            raise FormatError(f"{where}: {place + '.' + key[:60]!r} is not {kind}")
     return raw
 
 
@@ -138,7 +128,7 @@ def _recorded(raw: Any, where: str, place: str, stages: tuple[str, ...]) -> Iter
             one,
             where,
             at,
-            {"stage", "name", "dtype", "shape", "withheld", "sha256"},
+            {"stage", "name", "dtype", "shape", "withheld", "sha256", "aggregates"},
             ("stage", "name", "dtype", "shape"),
         )
         stage, name = _name(one["stage"], where, f"{at}.stage"), _name(one["name"], where, f"{at}.name")
@@ -151,7 +141,7 @@ def _recorded(raw: Any, where: str, place: str, stages: tuple[str, ...]) -> Iter
 
 
 def _tensor(one: Mapping[str, Any], where: str, at: str, stage: str, name: str) -> Recorded:
-    if one["dtype"] not in DTYPE_BITS:
+    if not isinstance(one["dtype"], str) or one["dtype"] not in DTYPE_BITS:
         raise FormatError(f"{where}: '{at}.dtype' is {str(one['dtype'])[:40]!r}; there are {', '.join(DTYPE_BITS)}")
     shape = one["shape"]
     if not isinstance(shape, list) or len(shape) > 32 or any(type(d) is not int or not 0 <= d < 1 << 53 for d in shape):
@@ -166,7 +156,12 @@ def _tensor(one: Mapping[str, Any], where: str, at: str, stage: str, name: str) 
         raise FormatError(f"{where}: '{at}.withheld' is neither 'hash' nor 'omitted'")
     if (withheld == "hash") != (isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest) is not None):
         raise FormatError(f"{where}: '{at}.sha256' goes with withheld = 'hash', 64 digits")
-    return Recorded(stage=stage, name=name, dtype=one["dtype"], shape=tuple(shape), withheld=withheld, sha256=digest)
+    if one.get("aggregates", True) is not True:
+        raise FormatError(f"{where}: '{at}.aggregates' is not true; where there are none the key is left out")
+    return Recorded(
+        stage=stage, name=name, dtype=one["dtype"], shape=tuple(shape), withheld=withheld, sha256=digest,
+        aggregates="aggregates" in one,
+    )  # fmt: skip
 
 
 def _latency(raw: Any, where: str) -> tuple[tuple[str, ...], tuple[Launch, ...]]:
@@ -192,11 +187,13 @@ def _held(data: Tensors, cases: tuple[Case, ...], spans: tuple[str, ...], launch
     expected: set[str] = set()
     for case in cases:
         for tensor in case.tensors:
-            if tensor.withheld:
-                continue
             name = f"{case.name}/{tensor.stage}/{tensor.name}"
-            data.check(name, tensor)
-            expected |= {name, name + OFFSETS} if tensor.dtype == "string" else {name}
+            if tensor.aggregates:
+                data.check_aggregates(name, tensor.size)
+                expected |= {name + AGGREGATES, name + HISTOGRAM}
+            if not tensor.withheld:
+                data.check(name, tensor)
+                expected |= {name, name + OFFSETS} if tensor.dtype == "string" else {name}
     for span in spans:
         for launch in launches:
             name = f"latency/{span}/{launch.name}"
