@@ -53,7 +53,9 @@ class Trial:
     before: Trial | None = None
     first: Trial | None = None
     state: Mapping[str, Any] = field(default_factory=dict)  # ours, before this step
-    alternatives: Mapping[str, Arrays] = field(default_factory=dict)  # cause id → our outputs with the memory kept otherwise
+    alternatives: Mapping[str, Arrays] = field(
+        default_factory=dict
+    )  # cause id → our outputs with the memory kept otherwise
     model: bool = False  # the stage is a model file: knobs and resampling make no sense
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
