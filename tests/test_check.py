@@ -252,3 +252,33 @@ def test_the_engine_behind_is_a_table_at_a_point_of_its_axis():
         if behind is not None:
             table, _, version = behind.partition("@")
             assert version in bundle.load(table).versions
+
+
+def test_a_limit_of_what_is_supported_is_asked_last():
+    ops = """
+[[op]]
+op = "ADD"
+source = ["report:1"]
+[[op.limit]]
+id = "crash"
+of = "supported"
+require = "in[0].shape[0] == 1"
+otherwise = "rejected"
+say = "the batch must be 1"
+source = ["report:2"]
+[[op.limit]]
+id = "dtype"
+require = "in[0].dtype == 'int8'"
+say = "int8"
+source = ["report:3"]
+"""
+
+    def of(dtype, batch):
+        x = Tensor(name="x", dtype=dtype, shape=(batch, 4))
+        found = verdict(ops, node(inputs=[x]))
+        return found.verdict, found.limit
+
+    assert of("int8", 1) == ("supported", None)
+    assert of("int8", 2) == ("rejected", "crash")
+    assert of("float32", 2) == ("fallback", "dtype")
+    assert of("int8", None) == ("unknown", "crash")

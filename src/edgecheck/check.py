@@ -214,7 +214,8 @@ def _judge_entry(node: Node, entry: Entry, target: TargetPoint, scope: Scope) ->
     if entry.verdict != "supported":
         said = NodeVerdict(node=node, verdict=entry.verdict, reason=entry.say, evidence=evidence, help=entry.help)
         return _judge_fallback(said, entry, target, scope)
-    return _judge_limits(node, entry, target, scope) or NodeVerdict(node=node, verdict="supported", evidence=evidence)
+    refused = _judge_limits(node, entry, target, scope) or _judge_of("supported", node, entry, target, scope)
+    return refused or NodeVerdict(node=node, verdict="supported", evidence=evidence)
 
 
 def _judge_limits(node: Node, entry: Entry, target: TargetPoint, scope: Scope) -> NodeVerdict | None:
@@ -244,15 +245,20 @@ def _judge_fallback(found: NodeVerdict, entry: Entry, target: TargetPoint, scope
     """A node that falls back, held against the limits of what runs it then (`of = "fallback"`)."""
     if found.verdict != "fallback":
         return found
+    return _judge_of("fallback", found.node, entry, target, scope) or found
+
+
+def _judge_of(said: str, node: Node, entry: Entry, target: TargetPoint, scope: Scope) -> NodeVerdict | None:
+    """The first limit left by a node that the others gave the verdict `said`; an unknown one where none is sure."""
     unknown: NodeVerdict | None = None
     for limit in (*target.table.limits, *entry.limits):
-        if limit.of != "fallback" or not _in_force(limit, target.version):
+        if limit.of != said or not _in_force(limit, target.version):
             continue
-        outcome = _judge_limit(found.node, limit, target, scope)
+        outcome = _judge_limit(node, limit, target, scope)
         if outcome is not None and outcome.verdict != "unknown":
             return outcome
         unknown = unknown or outcome
-    return unknown or found
+    return unknown
 
 
 def _judge_limit(node: Node, limit: Limit, target: TargetPoint, scope: Scope) -> NodeVerdict | None:

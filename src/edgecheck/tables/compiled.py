@@ -67,7 +67,7 @@ _LIMIT = {
     "of": str,
 }
 _CHOICES = {
-    "of": ("fallback",),
+    "of": ("supported", "fallback"),
     "format": ("onnx", "tflite", "coreml", "executorch"),
     "on_miss": ("fallback", "rejected"),
     "partition": ("islands", "prefix", "whole"),

@@ -28,7 +28,9 @@ class Limit:
     since: str | None = None
     removed: str | None = None
     when: Tree = None
-    of: str | None = None  # "fallback": a limit of what runs the nodes that fall back
+    of: str | None = (
+        None  # asked only of nodes with this verdict: "fallback", "supported"
+    )
     probes: tuple[str, ...] = ()
 
 
