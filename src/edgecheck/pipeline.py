@@ -1,4 +1,4 @@
-"""What a pipeline file declares: the stages around a model, their tensors, what the tensors mean, what still is the same.
+"""What a pipeline file declares: stages around a model, their tensors, what these mean, what still is the same.
 
     from edgecheck.pipeline import Model, Pipeline, Stage, image, scores
 
@@ -26,14 +26,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from edgecheck.errors import EdgecheckError
 
-Kind = Literal["values", "image", "audio", "mel", "logits", "probabilities", "scores", "boxes", "labels", "tokens", "text"]
+Kind = Literal[
+    "values", "image", "audio", "mel", "logits", "probabilities", "scores", "boxes", "labels", "tokens", "text"
+]
 INPUT = "input"  # the first stage of a recording: what the cases hold
-NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +119,8 @@ class Model:
     """
 
     path: str
-    takes: Mapping[str, str] = NONE
-    gives: Mapping[str, str] = NONE
+    takes: Mapping[str, str] = field(default_factory=dict)
+    gives: Mapping[str, str] = field(default_factory=dict)
     runtime: str = ""
     real: bool = False
 
@@ -131,8 +131,8 @@ class Stage:
 
     name: str
     run: Callable[..., Any] | Model
-    gives: Mapping[str, Meaning] = NONE
-    tolerances: Mapping[str, Tolerance] = NONE
+    gives: Mapping[str, Meaning] = field(default_factory=dict)
+    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     state: Callable[[], dict[str, Any]] | None = None
 
     @property

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from edgecheck.errors import EdgecheckError
 
@@ -33,7 +33,7 @@ class Served:
     def __init__(
         self, interpreter: Path, runtime: str, path: Path, options: Mapping[str, Any], *, seconds: float = 120.0
     ) -> None:
-        """`runtime` names a plugin of `edgecheck.runtimes` with `load`. Raises `EdgecheckError` (code 3) if it fails."""
+        """`runtime` names a plugin of `edgecheck.runtimes` with `load`. Raises `EdgecheckError` (code 3)."""
         self.name, self._seconds = f"{runtime} with {path.name}", seconds
         worker = Path(__file__).with_name("worker.py")
         job = json.dumps({"runtime": runtime, "path": str(path), "options": dict(options)})
@@ -134,7 +134,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:500]
 
 
-def send(pipe: BinaryIO, head: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+def send(pipe: IO[bytes], head: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """One message."""
     import numpy
 
@@ -143,11 +143,11 @@ def send(pipe: BinaryIO, head: Mapping[str, Any], arrays: Mapping[str, Any]) -> 
     text = json.dumps({"head": head, "arrays": listed}).encode("utf-8")
     pipe.write(_HEAD.pack(len(text)) + text)
     for one in ready.values():
-        pipe.write(memoryview(one.reshape(-1).view(numpy.uint8)))
+        pipe.write(one.reshape(-1).view(numpy.uint8).data)
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
+def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
     """One message; raises `EOFError` where the other side is gone."""
     import numpy
 
@@ -162,7 +162,7 @@ def receive(pipe: BinaryIO) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
     return told["head"], arrays
 
 
-def _exactly(pipe: BinaryIO, size: int) -> bytes:
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
     data = pipe.read(size)
     if len(data) != size:
         raise EOFError("the other side is gone")

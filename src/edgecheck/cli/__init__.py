@@ -18,6 +18,9 @@ VERBS = {
     "fix": "rewrite the operators that targets refuse, where that is proven to change nothing",
     "devices": "list devices, or what one of them offers",
     "ops": "list what a target supports, or the limits of one op",
+    "record": "run a pipeline and write down what happened, stage by stage, as a golden run",
+    "compare": "replay golden runs, name the first stage that differs and the likely cause; judge latency",
+    "init": "write a pipeline file to start from",
     "golden": "list, show, verify and prune recordings made on devices",
     "explain": "say what a rule means, and what to do about it",
     "probe": "ask a real compiler or runtime about the limits of a table, or about model files",
@@ -35,6 +38,7 @@ examples:
   edgecheck check model.onnx --target ort-cpu
   edgecheck check model.tflite --device pixel-8,raspberry-pi-5 --output-format json
   edgecheck export net.py:make_net --to onnx,tflite,coreml
+  edgecheck compare golden/face/pixel-8/run-1
 
 `edgecheck VERB --help` has each verb's options and examples.
 Exit codes: 0 clean, 1 findings, 2 wrong command or file, 3 something could not be decided or run.

@@ -6,10 +6,13 @@ Everything here is data that can cross to another process as JSON (`pack`, `unpa
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+from edgecheck.findings import Finding
 from edgecheck.golden.causes import Cause
 from edgecheck.golden.measure import Figures
 from edgecheck.pipeline import Tolerance
@@ -74,11 +77,21 @@ class Comparison:
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)  # model and runtime of both sides
     pictures: tuple[Mapping[str, Any], ...] = ()
+    replayed: bool = True  # else two recordings were held against each other, and nothing was run
 
     @property
     def first(self) -> StageCompared | None:
         """The first stage that differs by itself."""
         return next((one for one in self.stages if one.state == "differs"), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedRun:
+    """One run, what was measured, and what that means."""
+
+    folder: Path
+    comparison: Comparison
+    findings: tuple[Finding, ...]
 
 
 _TYPES = {one.__name__: one for one in (Figures, Tolerance, TensorCompared, Mismatch, StageCompared, Comparison, Cause)}
@@ -93,7 +106,7 @@ def pack(value: Any) -> Any:
         return {str(key): pack(one) for key, one in value.items()}
     if isinstance(value, tuple | list):
         return [pack(one) for one in value]
-    if isinstance(value, float) and value != value or value in (float("inf"), float("-inf")):
+    if isinstance(value, float) and not math.isfinite(value):
         return {"$": "float", "value": repr(float(value))}
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 

@@ -88,7 +88,11 @@ def _axes(ours: Any, device: Any) -> Iterator[tuple[int, ...]]:
 
 def _renamed(ours: Any, device: Mapping[str, Any]) -> str | None:
     """The only tensor that is near, or the only one of this shape and type."""
-    alike = {name: value for name, value in device.items() if value.shape == ours.shape and value.dtype.kind == ours.dtype.kind}
+    alike = {
+        name: value
+        for name, value in device.items()
+        if value.shape == ours.shape and value.dtype.kind == ours.dtype.kind
+    }
     near = [name for name, value in alike.items() if figures(ours, value).relative <= NEAR]
     if len(near) == 1:
         return near[0]

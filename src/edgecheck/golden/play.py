@@ -78,7 +78,12 @@ class Player:
     """The stages of one pipeline, ready to be run in any order; `begin` starts a sequence afresh."""
 
     def __init__(
-        self, pipeline: Pipeline, folder: Path, engine: Callable[[Path], Engine], *, models: Mapping[str, str] | None = None
+        self,
+        pipeline: Pipeline,
+        folder: Path,
+        engine: Callable[[Path], Engine],
+        *,
+        models: Mapping[str, str] | None = None,
     ) -> None:
         """`engine(path)` chooses what runs a model file; `models` replaces the files of stages, by stage name."""
         self.pipeline, self._folder, self._engine = pipeline, folder, engine
@@ -158,7 +163,9 @@ class Player:
     def _engine_of(self, stage: Stage) -> Engine:
         path = self.path(stage)
         if not path.exists():
-            raise EdgecheckError(f"stage '{stage.name}': there is no model {path}", help="paths are relative to the pipeline file")
+            raise EdgecheckError(
+                f"stage '{stage.name}': there is no model {path}", help="paths are relative to the pipeline file"
+            )
         return self._engine(path)
 
     def _model(self, stage: Stage, model: Model, inputs: Arrays) -> Spent:
@@ -173,7 +180,9 @@ class Player:
         renamed = _paired(model.gives, [one["name"] for one in served.about["outputs"]])
         if model.real:
             outputs = {one["name"]: _real(outputs[one["name"]], one) for one in served.about["outputs"]}
-        return Spent(outputs={renamed[name]: value for name, value in outputs.items() if name in renamed}, nanoseconds=spent)
+        return Spent(
+            outputs={renamed[name]: value for name, value in outputs.items() if name in renamed}, nanoseconds=spent
+        )
 
 
 def _paired(declared: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
@@ -187,7 +196,9 @@ def _paired(declared: Mapping[str, str], names: Sequence[str]) -> dict[str, str]
 
 def _fits(stage: str, declared: Mapping[str, Any], value: Any) -> None:
     if value is None:
-        raise EdgecheckError(f"stage '{stage}': the model's input '{declared['name']}' is not among the tensors", code=2)
+        raise EdgecheckError(
+            f"stage '{stage}': the model's input '{declared['name']}' is not among the tensors", code=2
+        )
     if value.dtype.name != declared["dtype"]:
         raise EdgecheckError(
             f"stage '{stage}': '{declared['name']}' is {value.dtype.name}, the model takes {declared['dtype']}", code=3

@@ -26,7 +26,7 @@ _EXACT: frozenset[Kind] = frozenset({"labels", "tokens", "text"})
 
 
 def of(meaning: Meaning, dtype: str, precision: str | None) -> Tolerance:
-    """The default for one tensor. `precision`: of the model that made it ("fp32", "fp16", "int8"); None: wrapper code."""
+    """The default for one tensor. `precision`: of the model that made it ("fp32", "int8"); None: wrapper code."""
     if meaning.kind in _EXACT or dtype in ("bool", "string"):
         return EXACT
     integer = not dtype.startswith(("float", "bfloat"))

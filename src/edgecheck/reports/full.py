@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgecheck.findings import Finding
+from edgecheck.reports.ladder import compare as compare
 from edgecheck.reports.words import amount, block, line, paint, plural, share, size, table, work
 from edgecheck.results import CheckedModel, CheckedTarget, all_findings
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgecheck.findings import Finding
+from edgecheck.golden.compared import ComparedRun
 from edgecheck.reports.full import check as full
+from edgecheck.reports.full import compare as ladder
 from edgecheck.reports.words import line as one_line
 from edgecheck.reports.words import source_line
 from edgecheck.results import CheckedModel, all_findings
@@ -23,6 +25,17 @@ def check(
         "".join(f"{line}\n" for line in lines)
         + "::group::edgecheck\n"
         + full(models, unchecked, verbose=verbose)
+        + "::endgroup::\n"
+    )
+
+
+def compare(runs: Sequence[ComparedRun], *, verbose: bool = False, colour: bool = False) -> str:
+    """An annotation a finding; then the ladders."""
+    lines = [annotation(finding) for one in runs for finding in one.findings]
+    return (
+        "".join(f"{line}\n" for line in lines)
+        + "::group::edgecheck\n"
+        + ladder(runs, verbose=verbose)
         + "::endgroup::\n"
     )
 

@@ -1,4 +1,4 @@
-"""The report for programs: schema `edgecheck.check/1`."""
+"""The report for programs: schemas `edgecheck.check/1` and `edgecheck.compare/1`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from edgecheck import __version__
 from edgecheck.findings import Finding
+from edgecheck.golden.compared import ComparedRun, Comparison, pack
 from edgecheck.results import CheckedModel, CheckedTarget, NodeVerdict, all_findings
 
 NAME = "json"
@@ -24,6 +25,33 @@ def check(
         "findings": [as_json(finding) for finding in all_findings(models, unchecked)],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def compare(runs: Sequence[ComparedRun], *, verbose: bool = False, colour: bool = False) -> str:
+    """Schema `edgecheck.compare/1`: each run's ladder with its figures, causes and tolerances, and the findings."""
+    document = {
+        "schema": "edgecheck.compare/1",
+        "edgecheck": __version__,
+        "runs": [_compared(one.comparison) for one in runs],
+        "findings": [as_json(finding) for one in runs for finding in one.findings],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _compared(comparison: Comparison) -> dict[str, Any]:
+    first = comparison.first
+    plain: dict[str, Any] = _plain({**pack(comparison), "pictures": None})
+    return {"first": first.name if first else None, **plain}
+
+
+def _plain(tree: Any) -> Any:
+    """Packed data without its type marks; what has no value is left out, infinities are null."""
+    if isinstance(tree, dict):
+        if tree.get("$") == "float":
+            return None
+        kept = {key: _plain(value) for key, value in tree.items() if key != "$"}
+        return {key: value for key, value in kept.items() if value not in (None, "", [], {})}
+    return [_plain(one) for one in tree] if isinstance(tree, list) else tree
 
 
 def as_json(finding: Finding) -> dict[str, Any]:

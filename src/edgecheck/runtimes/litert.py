@@ -136,7 +136,10 @@ class _Loaded:
         interpreter.allocate_tensors()
         self._inputs, self._outputs = _names(interpreter)
         applied = [op for op in interpreter._get_ops_details() if op["op_name"] == "DELEGATE"]
-        told = {"delegate_applied": runtime["delegate_asked"] if applied else "none", "precision": _precision(interpreter)}
+        told = {
+            "delegate_applied": runtime["delegate_asked"] if applied else "none",
+            "precision": _precision(interpreter),
+        }
         self.about: dict[str, Any] = {
             "inputs": [_value(name, item) | _steps(item) for name, item in self._inputs.items()],
             "outputs": [_value(name, item) | _steps(item) for name, item in self._outputs.items()],
@@ -180,7 +183,7 @@ def numpy_name(dtype: Any) -> str:
 
 
 def load(path: Path, *, kernels: str = "xnnpack", threads: int = 1, package: str = PACKAGE) -> _Loaded:
-    """The model in an interpreter as an app makes it (`kernels` = "xnnpack"), or with LiteRT's own kernels ("builtin")."""
+    """The model in an interpreter as an app makes it (`kernels` = "xnnpack"), or with LiteRT's own ("builtin")."""
     from importlib import import_module
     from importlib.metadata import version
 

@@ -1,0 +1,345 @@
+"""Replay a golden run through our pipeline: each stage with the device's own input, and the whole from the start.
+
+A stage that differs with the device's own input is at fault by itself; one that differs only along the way has been
+handed something else. Runs in the child process that holds the user's wrapper code; figures come out, not verdicts.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edgecheck import worker
+from edgecheck.errors import EdgecheckError
+from edgecheck.golden import Case, GoldenRun, Recorded, tolerance
+from edgecheck.golden.causes import Trial
+from edgecheck.golden.compared import Comparison, Mismatch, StageCompared, State, TensorCompared
+from edgecheck.golden.judging import Judge, worst
+from edgecheck.golden.memory import alternatives
+from edgecheck.golden.pairing import Pairing, absent, pair
+from edgecheck.golden.play import Player
+from edgecheck.golden.precision import precision
+from edgecheck.pipeline import INPUT, Model, Pipeline, Stage, Tolerance, step
+
+MOST_TRIALS = 6  # differing cases of a stage that the search for a cause looks at
+MOST_BYTES = 256 << 20  # of their tensors
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is gathered about one stage while the cases go by."""
+
+    pairing: Pairing = field(default_factory=Pairing)
+    alone: list[TensorCompared] = field(default_factory=list)
+    along: list[TensorCompared] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+    differing: set[str] = field(default_factory=set)
+    cases: set[str] = field(default_factory=set)
+    reasons: dict[str, str] = field(default_factory=dict)  # why not compared → a case
+    blamed: set[str] = field(default_factory=set)
+    held: int = 0  # bytes of `trials`
+    before: Trial | None = None
+    first: Trial | None = None
+    fed: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)  # of a stage that remembers
+
+
+class Replay:
+    """One run against one pipeline. `alone` and `along` are two players, so that their memories do not mix."""
+
+    def __init__(self, run: GoldenRun, alone: Player, along: Player, *, judge: Judge) -> None:
+        self.run, self.pipeline, self.judge = run, alone.pipeline, judge
+        self.alone, self.along = alone, along
+        self.watched = {stage.name: _Watched() for stage in self.pipeline.stages}
+        self.offline: Mapping[str, Mapping[str, Any]] | None = None  # the pipeline's own cases, when they are needed
+        self.borrowed: set[str] = set()  # cases whose input is the pipeline's, since the run holds none
+
+    def walk(self) -> None:
+        """Every case, in the order of the recording."""
+        sequence = ""
+        for number, case in enumerate(self.run.cases):
+            worker.report("case", number=number, total=len(self.run.cases), name=case.name)
+            name, place = step(case.name)
+            if name != sequence or place == 0:
+                sequence = name
+                self._begin()
+            self._case(case)
+
+    def _begin(self) -> None:
+        for stage in self.pipeline.stages:
+            self.alone.begin(stage)
+            self.along.begin(stage)
+            self.watched[stage.name].before = self.watched[stage.name].first = None
+
+    def _case(self, case: Case) -> None:
+        recorded = {stage: {one.name: one for one in case.of(stage)} for stage in self.run.stages}
+        start = self._start(case, recorded)
+        chain: dict[str, dict[str, Any]] = {INPUT: start}  # the device's, ours where it recorded none
+        ours: dict[str, dict[str, Any]] = {INPUT: dict(start)}
+        borrowed: dict[str, set[str]] = {}  # stage → names that are ours in `chain`
+        for stage in self.pipeline.stages:
+            worker.report("stage", name=stage.name, case=case.name)
+            self._stage(stage, case, recorded.get(stage.name, {}), chain, ours, borrowed)
+
+    def _start(self, case: Case, recorded: Mapping[str, Mapping[str, Recorded]]) -> dict[str, Any]:
+        """The input of a case: the device's, else the pipeline's own of the same name."""
+        found = {
+            name: self.run.values(case.name, one) for name, one in recorded.get(INPUT, {}).items() if not one.withheld
+        }
+        missing = [name for name in self.pipeline.inputs if name not in found]
+        if not missing and found:
+            return found
+        if self.offline is None:
+            self.offline = self.pipeline.cases()
+        mine = self.offline.get(case.name, {})
+        if mine:
+            self.borrowed.add(case.name)
+        return {**{name: value for name, value in mine.items() if name not in found}, **found}
+
+    def _stage(
+        self, stage: Stage, case: Case, recorded: Mapping[str, Recorded], chain: dict[str, dict[str, Any]],
+        ours: dict[str, dict[str, Any]], borrowed: dict[str, set[str]],
+    ) -> None:  # fmt: skip
+        watched = self.watched[stage.name]
+        inputs, lacking = _gather(self.alone.takes(stage), chain)
+        if lacking:
+            watched.reasons.setdefault(f"its input '{lacking}' was not recorded", case.name)
+            self._unreplayed(stage, case, recorded, chain)
+            return
+        state = copy.deepcopy(self.alone.states.get(stage.name, {}))
+        if self.alone.remembers(stage):
+            watched.fed.append((case.name, {name: value.copy() for name, value in inputs.items()}))
+        given = self.alone.run(stage, inputs, None).outputs
+        along = self._along(stage, inputs, given, ours)
+        device = {name: self.run.values(case.name, one) for name, one in recorded.items() if not one.withheld}
+        pair(stage.name, case.name, given, device, watched.pairing)
+        if recorded:
+            absent(stage.name, case.name, given, set(recorded), watched.pairing)
+        seen = {
+            name: watched.pairing.seen(name, device[held])
+            for name in given
+            if (held := watched.pairing.device_name(name)) in device
+        }
+        self._withheld(watched, case, recorded, given)
+        watched.blamed |= {earlier for earlier, names in borrowed.items() if names & set(inputs)}
+        beyond = self._compare(stage, case, given, along, seen)
+        if seen:
+            watched.cases.add(case.name)
+            trial = self._trial(stage, case, inputs, given, device, seen, state)
+            self._keep(watched, trial, beyond)
+        elif not recorded:
+            watched.reasons.setdefault("the device did not record it", case.name)
+        self._take_state(stage, device)
+        chain[stage.name] = {**given, **seen}
+        ours[stage.name] = along
+        borrowed[stage.name] = {name for name in given if name not in seen}
+
+    def _along(
+        self, stage: Stage, inputs: Mapping[str, Any], given: dict[str, Any], ours: Mapping[str, dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The stage with our own input from the start; not run twice where nothing has differed yet."""
+        mine, lacking = _gather(self.along.takes(stage) if self.along.remembers(stage) else tuple(inputs), ours)
+        if lacking:
+            return {}
+        if not self.along.remembers(stage) and all(_equal(mine[name], inputs[name]) for name in inputs):
+            return given
+        return self.along.run(stage, mine, None).outputs
+
+    def _compare(
+        self, stage: Stage, case: Case, given: Mapping[str, Any], along: Mapping[str, Any], seen: Mapping[str, Any]
+    ) -> bool:
+        """Whether anything of the stage, run on the device's input, leaves its tolerance."""
+        watched = self.watched[stage.name]
+        found = [self.judge.tensor(stage, case.name, name, given[name], value) for name, value in seen.items()]
+        watched.alone = worst([*watched.alone, *found])
+        end = [
+            one
+            if along[one.name] is given[one.name]
+            else self.judge.tensor(stage, case.name, one.name, along[one.name], seen[one.name])
+            for one in found
+            if one.name in along
+        ]
+        watched.along = worst([*watched.along, *end])
+        beyond = any(one.beyond for one in found)
+        if beyond:
+            watched.differing.add(case.name)
+        return beyond
+
+    def _withheld(
+        self, watched: _Watched, case: Case, recorded: Mapping[str, Recorded], given: Mapping[str, Any]
+    ) -> None:
+        """Say what cannot be compared, or that a hash agrees."""
+        for name, one in recorded.items():
+            if not one.withheld or name not in given:
+                continue
+            if one.withheld == "hash" and one.sha256 == _digest(given[name], one.dtype):
+                watched.cases.add(case.name)
+            else:
+                how = (
+                    "its values are withheld and the hash is another"
+                    if one.withheld == "hash"
+                    else "its values are withheld"
+                )
+                watched.reasons.setdefault(f"'{name}': {how}, so a distance cannot be told", case.name)
+
+    def _trial(
+        self, stage: Stage, case: Case, inputs: Mapping[str, Any], given: Mapping[str, Any], device: Mapping[str, Any],
+        seen: Mapping[str, Any], state: Mapping[str, Any],
+    ) -> Trial:  # fmt: skip
+        """What the search for a cause may look at. Tensors of another shape or name are as the device has them."""
+        watched = self.watched[stage.name]
+        meanings = {name: self._meaning(stage, name) for name in inputs}
+        meanings |= {name: self.pipeline.meaning(stage.name, name) for name in given}
+        again = None if isinstance(stage.run, Model) and self.alone.remembers(stage) else self.alone.trial(stage, state)
+        return Trial(
+            case=case.name, stage=stage.name, inputs=dict(inputs), ours=dict(given),
+            device={**{n: v for n, v in device.items() if n in given and n not in seen}, **seen}, meanings=meanings,
+            knobs=stage.knobs, again=_quiet(again), before=watched.before, first=watched.first, state=state,
+            model=isinstance(stage.run, Model),
+        )  # fmt: skip
+
+    def _meaning(self, stage: Stage, name: str) -> Any:
+        """Of an input: what the nearest stage before that gives it says it is."""
+        names = [one.name for one in self.pipeline.stages]
+        for earlier in (*reversed(names[: names.index(stage.name)]), INPUT):
+            declared = self.pipeline.inputs if earlier == INPUT else _stage_of(self.pipeline, earlier).gives
+            if name in declared:
+                return declared[name]
+        return self.pipeline.meaning(INPUT, name)
+
+    def _keep(self, watched: _Watched, trial: Trial, beyond: bool) -> None:
+        """Remember a differing case for the search, in bounded memory; values of a mapped file are copied."""
+        size = sum(value.nbytes for side in (trial.inputs, trial.ours, trial.device) for value in side.values())
+        if beyond and len(watched.trials) < MOST_TRIALS and watched.held + size <= MOST_BYTES:
+            watched.trials.append(trial)
+            watched.held += size
+        watched.before = replace(trial, before=None, first=None, memo={})
+        watched.first = watched.first or watched.before
+
+    def _take_state(self, stage: Stage, device: Mapping[str, Any]) -> None:
+        """The device's memory after this step, where it recorded it, is what our next step begins with."""
+        for name, value in device.items():
+            key = name.removeprefix("state.")
+            if key != name and stage.stateful and key in self.alone.states[stage.name]:
+                self.alone.states[stage.name][key] = value.copy()
+
+    def _unreplayed(
+        self, stage: Stage, case: Case, recorded: Mapping[str, Recorded], chain: dict[str, dict[str, Any]]
+    ) -> None:
+        """A stage that cannot be run again: what the device recorded of it goes on to the next."""
+        chain[stage.name] = {
+            name: self.run.values(case.name, one) for name, one in recorded.items() if not one.withheld
+        }
+
+    def told_otherwise(self, stage: Stage) -> list[Trial]:
+        """The trials of a stage; where it remembers, with what it gives when the memory is kept otherwise."""
+        watched = self.watched[stage.name]
+        if not watched.fed:
+            return watched.trials
+        wanted = {trial.case for trial in watched.trials}
+        found = alternatives(self.alone, stage, watched.fed, wanted)
+        return [
+            replace(
+                trial, alternatives={name: given[trial.case] for name, given in found.items() if trial.case in given}
+            )
+            for trial in watched.trials
+        ]
+
+    def stages(self) -> Iterator[StageCompared]:
+        """What was found, in order."""
+        for stage in self.pipeline.stages:
+            watched = self.watched[stage.name]
+            state: State = "differs" if watched.differing else "same" if watched.cases else "not compared"
+            reason = "; ".join(watched.reasons) if state != "differs" else ""
+            yield StageCompared(
+                name=stage.name, state=state, reason=reason, tensors=tuple(watched.alone), along=tuple(watched.along),
+                cases=len(watched.cases), differing=len(watched.differing),
+                blamed=tuple(one.name for one in self.pipeline.stages if one.name in watched.blamed),
+            )  # fmt: skip
+
+    def mismatches(self) -> Iterator[Mismatch]:
+        """Names, shapes and types that are not the same on both sides; stages that only one side has."""
+        for name in self.run.stages:
+            if name not in self.pipeline.order:
+                yield Mismatch(stage=name, kind="extra", say=f"the pipeline has no stage '{name}'", case="")
+        for watched in self.watched.values():
+            yield from watched.pairing.mismatches.values()
+
+
+def _stage_of(pipeline: Pipeline, name: str) -> Stage:
+    return next(one for one in pipeline.stages if one.name == name)
+
+
+def _gather(names: Sequence[str], chain: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
+    """Each name from the nearest stage before that has it; and the first that none has."""
+    found = {}
+    for name in names:
+        holder = next((given for given in reversed(list(chain.values())) if name in given), None)
+        if holder is None:
+            return {}, name
+        found[name] = holder[name]
+    return found, ""
+
+
+def _equal(a: Any, b: Any) -> bool:
+    import numpy
+
+    return a is b or (a.dtype == b.dtype and a.shape == b.shape and bool(numpy.array_equal(a, b)))
+
+
+def _digest(value: Any, dtype: str) -> str:
+    """SHA-256 of the bytes as a recorder would have stored them."""
+    if dtype == "string":
+        return hashlib.sha256("".join(map(str, value.reshape(-1))).encode("utf-8")).hexdigest()
+    return hashlib.sha256(value.astype(dtype, copy=False).tobytes() if dtype != "bfloat16" else b"").hexdigest()
+
+
+def _quiet(again: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """A stage that fails on changed inputs does not apply: ValueError, as the search expects."""
+    if again is None:
+        return None
+
+    def run(inputs: Mapping[str, Any], knobs: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            found: Mapping[str, Any] = again(inputs, knobs)
+        except EdgecheckError as error:
+            raise ValueError(str(error)) from error
+        return found
+
+    return run
+
+
+def device_precision(run: GoldenRun) -> str:
+    """What the device says its model ran in; empty where it does not."""
+    return str(run.runtime.get("precision", ""))
+
+
+def tolerances(player: Player, run: GoldenRun) -> Callable[[Stage, str, str], Tolerance]:
+    """The tolerance of a tensor: declared, else by what made it and how exactly."""
+
+    def of(stage: Stage, name: str, dtype: str) -> Tolerance:
+        if name in stage.tolerances:
+            return stage.tolerances[name]
+        exactness = None
+        if isinstance(stage.run, Model):
+            exactness = tolerance.coarser(precision(player.path(stage)), device_precision(run))
+        return tolerance.of(player.pipeline.meaning(stage.name, name), dtype, exactness)
+
+    return of
+
+
+def compare(run: GoldenRun, alone: Player, along: Player, ours: str, device: Path) -> tuple[Comparison, Replay]:
+    """The run against the pipeline, without causes."""
+    replayed = Replay(run, alone, along, judge=Judge(alone.pipeline, tolerances(alone, run)))
+    replayed.walk()
+    notes = []
+    if replayed.borrowed:
+        notes.append(f"the input of {len(replayed.borrowed)} cases is the pipeline's own: the run holds none")
+    comparison = Comparison(
+        pipeline=alone.pipeline.name, ours=ours, device=str(device), stages=tuple(replayed.stages()),
+        mismatches=tuple(replayed.mismatches()), notes=tuple(notes),
+    )  # fmt: skip
+    return comparison, replayed
