@@ -11,7 +11,8 @@ contract of a family:
   the numbers that were taken from the device.
 - `id` is a word that stays for ever, kebab-case; several hypotheses may have the same id with other parameters
   (`resize-kernel` for each kernel). The same fault has the same id whichever family finds it.
-- What is dear to work out and needed by several families is kept in `trial.memo`.
+- What is dear to work out and needed by several families is kept in `trial.memo`; what holds for the stage and not for
+  one case has a key that begins with `stage/`, and `search` gives it to the other cases.
 - The order of `search.FAMILIES` is the order in which outputs are changed when two hypotheses are put together.
 
 Types only in this file.
@@ -72,6 +73,7 @@ class Hypothesis:
     dict) the knobs to turn; with "stage" it gives all outputs, made from the inputs without our stage. It raises
     ValueError where it does not apply to this case.
     `fit`: so many parameters were fitted to the device's values, so it needs to be far better to be believed.
+    `group`: of two of the same group (two scales, two turns) only one is true, so they are not put together.
     `also`: further ids, where one hypothesis is two faults at once (a stage that was read as a whole).
     """
 
@@ -85,6 +87,7 @@ class Hypothesis:
     cost: float = 1.0  # how unlikely it is before looking: 1 a classic, 3 an oddity
     fit: int = 0
     also: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:

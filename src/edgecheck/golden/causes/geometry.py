@@ -62,6 +62,7 @@ def turns(one: Picture, on: str, exif: int) -> Iterator[Hypothesis]:
             ours=line.replace("image", one.name),
             device=MEND[INVERSE[number]],
             parameters={"orientation": number},
+            group="turn",
             cost=1.0 if on == "output" else 1.1,
         )
 

@@ -93,7 +93,7 @@ def levels(trial: Trial, one: Picture, array: numpy.ndarray) -> tuple[numpy.ndar
     import numpy as np
 
     count = one.view(array).shape[-1]
-    key = f"levels/{one.name}"
+    key = f"stage/levels/{one.name}"
     if key in trial.memo and len(trial.memo[key][0]) == count:
         black, white = trial.memo[key]
         return black, white

@@ -338,9 +338,27 @@ def resize_bytes(kernel: Kernel, pixels: numpy.ndarray, size: tuple[int, int]) -
     import numpy as np
 
     rows, columns = np.arange(size[0]), np.arange(size[1])
+    down, across = taps(kernel, pixels.shape[0], size[0], rows), taps(kernel, pixels.shape[1], size[1], columns)
     if not kernel.antialias:
-        return np.clip(np.rint(resize(kernel, pixels, size, rows, columns)), 0, 255)
-    across = taps(kernel, pixels.shape[1], size[1], columns).along(np.ascontiguousarray(pixels.swapaxes(0, 1)))
-    between = np.clip(np.floor(across.swapaxes(0, 1) + 0.5), 0, 255)
-    made = taps(kernel, pixels.shape[0], size[0], rows).along(np.ascontiguousarray(between))
-    return np.clip(np.floor(made + 0.5), 0, 255)
+        made = across.along(np.ascontiguousarray(down.along(pixels).swapaxes(0, 1))).swapaxes(0, 1)
+        return np.clip(np.rint(made), 0, 255)
+    if downwards_first(pixels.shape, size, down.index.shape[1], across.index.shape[1]):
+        between = as_bytes(down.along(pixels))
+        return as_bytes(across.along(np.ascontiguousarray(between.swapaxes(0, 1))).swapaxes(0, 1))
+    between = as_bytes(across.along(np.ascontiguousarray(pixels.swapaxes(0, 1))).swapaxes(0, 1))
+    return as_bytes(down.along(np.ascontiguousarray(between)))
+
+
+def as_bytes(values: numpy.ndarray) -> numpy.ndarray:
+    """Rounded half up and cut to 0..255, still as floats."""
+    import numpy as np
+
+    made: numpy.ndarray = np.clip(np.floor(values + 0.5), 0, 255)
+    return made
+
+
+def downwards_first(source: tuple[int, ...], size: tuple[int, int], down: int, across: int) -> bool:
+    """Pillow 13 takes the axis first that saves work (measured: where it saves a tenth); older ones go across first."""
+    one = source[0] * size[1] * across + size[0] * size[1] * down
+    other = size[0] * source[1] * down + size[0] * size[1] * across
+    return other < 0.9 * one

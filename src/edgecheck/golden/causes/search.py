@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy
 
 #: Modules of this folder, in the order in which two changes of the outputs are made.
-FAMILIES = ("tensors", "knobs", "channels", "geometry", "values", "precision", "layout", "decoder")
+FAMILIES = ("spatial", "tensors", "knobs", "channels", "geometry", "values", "precision", "layout", "decoder")
 
 Within = Callable[[str, "numpy.ndarray", "numpy.ndarray"], bool]
 ENOUGH = 0.98  # of the squared difference; measured: see docs of `recognised`
@@ -150,6 +150,9 @@ class Table:
                     seen.add(key)
                     self.places[id(one)] = place
                     self.hypotheses.append(one)
+            shared = {key: value for key, value in lead.memo.items() if key.startswith("stage/")}
+            for other in self.trials:
+                other.memo.update({key: value for key, value in shared.items() if key not in other.memo})
 
     def predict(self, trial: Trial, parts: Sequence[Hypothesis]) -> Arrays | None:
         """The outputs as the hypotheses have them; None where one of them does not apply."""
@@ -281,7 +284,8 @@ def partners(singles: list[Tried]) -> Iterator[tuple[Hypothesis, Hypothesis]]:
 
 def compatible(one: Hypothesis, other: Hypothesis) -> bool:
     """Two faults of different names that can act together."""
-    return one is not other and not set(one.ids) & set(other.ids) and not (one.on == other.on == "stage")
+    grouped = one.group and one.group == other.group
+    return one is not other and not grouped and not set(one.ids) & set(other.ids) and not one.on == other.on == "stage"
 
 
 def shortlist(tried: list[Tried], count: int = 24) -> list[Tried]:

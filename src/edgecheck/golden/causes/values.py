@@ -108,6 +108,7 @@ def normalised(trial: Trial, one: Picture) -> Iterator[Hypothesis]:
             ours=f"{one.name} = (pixels - {code(mean)}) / {code(std)}",
             device=f"{one.name} = (pixels - {words(own[0])}) / {words(own[1])}",
             parameters={"mean": listed(m), "std": listed(s)},
+            group="scale",
             cost=1.0 if name in CLASSIC else 1.4,
         )
 
@@ -293,6 +294,7 @@ def rescaled(trial: Trial, name: str) -> Iterator[Hypothesis]:
             apply=changed(name, lambda x, change=change: change(x).astype(x.dtype)),  # type: ignore[misc]
             ours=f"{name} = {ours}",
             device=device if "=" in device or device.startswith("divide") else f"{name} = {device}",
+            group="scale",
         )
 
 
@@ -340,6 +342,7 @@ def fitted(trial: Trial, name: str) -> Iterator[Hypothesis]:
             ours=f"{name} = {a:.6g} * {name} + {b:.6g}",
             device=f"{name} = ({name} - {b:.6g}) / {a:.6g}",
             parameters={"factor": a, "offset": b},
+            group="scale",
             cost=3.0,
             fit=2,
         )
@@ -366,6 +369,7 @@ def fitted_channels(trial: Trial, one: Picture, channels: int) -> Iterator[Hypot
         ours=f"{one.name} = {one.name} * {listed(a)} + {listed(b)}  # by channel",
         device=f"{one.name} = ({one.name} - {listed(b)}) / {listed(a)}  # by channel",
         parameters={"factor": listed(a), "offset": listed(b)},
+        group="scale",
         cost=3.5,
         fit=3,
     )

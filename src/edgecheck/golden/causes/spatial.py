@@ -1,0 +1,301 @@
+"""Resize, letterbox, crop and padding: both sides are read from their ends, and what differs is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from edgecheck.golden.causes import Arrays, Hypothesis, Trial, framing
+from edgecheck.golden.causes.channels import cast
+from edgecheck.golden.causes.pictures import Picture, levels, picture, pictures
+from edgecheck.golden.causes.reading import Reading, drawn, read, same_way
+from edgecheck.golden.causes.resampling import KERNELS
+from edgecheck.golden.causes.values import VARIANTS, triple
+
+if TYPE_CHECKING:
+    import numpy
+
+GOOD = 0.1  # of the variance: what our own reading may leave
+SURE = 1e-3  # where more is left, the change between two readings is added to our own tensor
+USUAL_PADS = (0, 1, 114, 127, 127.5, 128, 255)
+STEP = 0.6 / 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """A picture that the stage makes of another, and how: on our side, and on the device's."""
+
+    source: Picture
+    target: Picture
+    ours: Reading
+    device: Reading
+
+
+def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
+    """For each picture that is made of a picture."""
+    if trial.model:
+        return
+    for target in pictures(trial, trial.ours):
+        if (found := ends(trial, target)) is not None:
+            yield from differences(found)
+
+
+def ends(trial: Trial, target: Picture) -> Ends | None:
+    """The two readings of a target; what they say about black and white is kept for the other families."""
+    for source in pictures(trial, trial.inputs):
+        pixels = source.view(trial.inputs[source.name])
+        known: list[Reading | None] = trial.memo.get(f"stage/readings/{source.name}/{target.name}", [None, None])
+        ours = read(pixels, target.view(trial.ours[target.name]), known[0])
+        if ours is None or ours.left > GOOD:
+            continue
+        ours = remember(trial, source, target, ours)
+        device = trial.device.get(target.name)
+        for seen in sights(trial, target, device):
+            other = again(pixels, seen, known[1]) or read(pixels, seen, ours)
+            if other is not None:
+                trial.memo[f"stage/readings/{source.name}/{target.name}"] = [ours, other]
+                return Ends(source=source, target=target, ours=ours, device=other)
+        return None
+    return None
+
+
+def again(pixels: numpy.ndarray, seen: numpy.ndarray, known: Reading | None) -> Reading | None:
+    """The device's reading of another case, where it fits here too."""
+    if known is None or not same_way(pixels, seen.astype(float), known):
+        return None
+    return read(pixels, seen, known)
+
+
+def sights(trial: Trial, target: Picture, device: numpy.ndarray | None) -> Iterator[numpy.ndarray]:
+    """The device's tensor as a picture: as ours, transposed, or with its memory read the other way."""
+    import numpy as np
+
+    if device is None or device.dtype.kind not in "uif":
+        return
+    shape = trial.ours[target.name].shape
+    if device.shape == shape:
+        yield target.view(device)
+        channels = target.view(device).shape[-1]
+        if channels > 1 and device.size == np.prod(shape[-3:]):
+            height, width = target.view(device).shape[:2]
+            if target.axes[2] > target.axes[1]:
+                yield device.reshape(channels, height, width).transpose(1, 2, 0)
+            else:
+                yield device.reshape(height, width, channels)
+        return
+    other = picture(replace(trial, meanings={}), target.name, device)
+    if other is not None:
+        yield other.view(device)
+
+
+def remember(trial: Trial, source: Picture, target: Picture, ours: Reading) -> Reading:
+    """Black and white of our target into the memo; the reading with its colours made exact where they are plain."""
+    import numpy as np
+
+    low, high = levels(trial, source, trial.inputs[source.name])
+    black, white = low @ ours.matrix + ours.offset, high @ ours.matrix + ours.offset
+    if not (np.abs(white - black) > 1e-6).all() or ours.left > 0.01:
+        return ours
+    black, white = snapped(trial, target, black, white)
+    trial.memo[f"stage/levels/{target.name}"] = (black, white)
+    matrix = plain(ours.matrix, (white - black) / (high - low)) if len(low) == len(black) else None
+    return ours if matrix is None else replace(ours, matrix=matrix, offset=black - low @ matrix)
+
+
+def snapped(
+    trial: Trial, target: Picture, black: numpy.ndarray, white: numpy.ndarray
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The usual normalisation that is next, where one is next; else what is declared; else as it was solved."""
+    import numpy as np
+
+    span = np.abs(white - black)
+
+    def near(low: Any, high: Any) -> bool:
+        return bool((np.abs(low - black) < 0.004 * span).all() and (np.abs(high - white) < 0.004 * span).all())
+
+    found = []
+    for mean, std in VARIANTS.values():
+        m, s = triple(mean, len(black)), triple(std, len(black))
+        if near(-m / s, (255 - m) / s):
+            apart = float(np.abs(-m / s - black).sum() + np.abs((255 - m) / s - white).sum())
+            found.append((apart, -m / s, (255 - m) / s))
+    if not found and target.low is not None and target.high is not None and near(target.low, target.high):
+        return np.full(len(black), target.low), np.full(len(black), target.high)
+    best = min(found, key=lambda one: one[0], default=(0.0, black, white))
+    return best[1], best[2]
+
+
+def plain(matrix: numpy.ndarray, gains: numpy.ndarray) -> numpy.ndarray | None:
+    """The matrix as a mere order of channels, where it is one."""
+    import numpy as np
+
+    if matrix.shape[0] != matrix.shape[1]:
+        return None
+    order = np.abs(matrix).argmax(0)
+    exact = np.zeros_like(matrix)
+    exact[order, np.arange(len(order))] = gains
+    return exact if np.abs(exact - matrix).max() < 0.03 * np.abs(gains).max() else None
+
+
+def differences(found: Ends) -> Iterator[Hypothesis]:
+    """Each thing in which the readings differ, alone; then two of them, and all."""
+    changes = list(changed(found))
+    for one in changes:
+        yield made(found, [one])
+    for i, one in enumerate(changes):
+        for other in changes[i + 1 :]:
+            yield made(found, [one, other])
+    if len(changes) > 2:
+        yield made(found, changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field of the reading that differs."""
+
+    field: str
+    value: Any
+    ids: tuple[str, ...]
+    say: str
+    ours: str
+    device: str
+    cost: float = 1.0
+    fit: int = 0
+
+
+def changed(found: Ends) -> Iterator[Change]:
+    """Kernel, framing, padding, rounding."""
+    ours, device, name = found.ours, found.device, found.target.name
+    if ours.kernel != device.kernel:
+        mine, other = KERNELS[ours.kernel], KERNELS[device.kernel]
+        yield Change(
+            field="kernel",
+            value=device.kernel,
+            ids=(kernel_cause(ours.kernel, device.kernel),),
+            say=f"the device resizes {name} {other.say}; ours is {mine.say}",
+            ours=other.code,
+            device=mine.device,
+            cost=other.cost,
+        )
+    ids = framing.causes(ours.fit, device.fit)
+    if ids:
+        yield Change(
+            field="fit",
+            value=device.fit,
+            ids=ids,
+            say=f"the device's {name} is {framing.say(device.fit)}; ours is {framing.say(ours.fit)}",
+            ours=framing.code(device.fit),
+            device=framing.code(ours.fit),
+            fit=sum(map(bool, (*device.fit.shift, *device.fit.grow))),
+        )
+    yield from padded(found)
+    if ours.rounding != device.rounding:
+        said = {"": "kept as floats", "bytes": "rounded to 8 bits", "pillow": "rounded to 8 bits"}
+        if said[ours.rounding] != said[device.rounding]:
+            yield Change(
+                field="rounding",
+                value=device.rounding,
+                ids=("rounded",),
+                say=f"after the resize the device's {name} is {said[device.rounding]}, ours {said[ours.rounding]}",
+                ours="image = resize(image.astype('float32'))" if not device.rounding else "image = np.rint(image)",
+                device="resize as float" if not ours.rounding else "resize as 8 bits",
+                cost=1.3,
+            )
+
+
+def kernel_cause(ours: str, device: str) -> str:
+    """The word for a change of kernel."""
+    one, other = KERNELS[ours], KERNELS[device]
+    same = one.shape.partition("-")[0] == other.shape.partition("-")[0]
+    if not same:
+        return "resize-kernel"
+    if one.centres != other.centres and one.antialias == other.antialias:
+        return "align-corners" if "align-corners" in (one.centres, other.centres) else "half-pixel"
+    return "resize-antialias" if one.antialias != other.antialias else "resize-kernel"
+
+
+def padded(found: Ends) -> Iterator[Change]:
+    """The padding's pixels, by each side's own colours."""
+    import numpy as np
+
+    ours, device = found.ours, found.device
+    if device.pad is None:
+        return
+    theirs = pixels(device, device.pad)
+    mine = None if ours.pad is None else pixels(ours, ours.pad)
+    if theirs is None or (mine is not None and np.abs(theirs - mine).max() < 255 * STEP):
+        return
+    usual = [one for one in USUAL_PADS if np.abs(theirs - one).max() < 0.7]
+    value = np.full(len(theirs), float(usual[0])) if usual else theirs
+    after = " (0 after the normalisation)" if not usual and not np.abs(device.pad).max() > 1e-6 else ""
+    line = f"{value[0]:g}" if np.ptp(value) == 0 else str([round(float(one), 2) for one in value])
+    before = "not padded" if mine is None else f"{[round(float(one), 1) for one in mine]}"
+    if mine is None:  # our frame has no padding: the value goes with the framing, and is no fault of its own
+        return
+    yield Change(
+        field="pad",
+        value=value @ ours.matrix + ours.offset,
+        ids=("pad-value",),
+        say=f"the device pads {found.target.name} with {line}{after}, ours with {before}",
+        ours=f"pad = {line}",
+        device=f"pad with {before}" + (", before the normalisation" if after else ""),
+        fit=0 if usual or after else 1,
+    )
+
+
+def pixels(reading: Reading, values: numpy.ndarray) -> numpy.ndarray | None:
+    """Values of the target as pixels of the source; None where the matrix has no inverse."""
+    import numpy as np
+
+    matrix = reading.matrix
+    if matrix.shape[0] != matrix.shape[1] or np.linalg.cond(matrix) > 1e4:
+        return None
+    found: numpy.ndarray = np.linalg.solve(matrix.T, values - reading.offset)
+    return found
+
+
+def made(found: Ends, changes: list[Change]) -> Hypothesis:
+    """The stage with some of its reading changed."""
+    ids = tuple(dict.fromkeys(name for one in changes for name in one.ids))
+    other = replace(found.ours, **{one.field: one.value for one in changes})
+    if other.pad is None:
+        other = replace(other, pad=borrowed(found))
+    return Hypothesis(
+        id=ids[0],
+        also=ids[1:],
+        say="; and ".join(one.say for one in changes),
+        on="stage",
+        apply=redrawn(found, other),
+        ours="; ".join(one.ours for one in changes),
+        device="; ".join(one.device for one in changes),
+        parameters={one.field: str(one.value) for one in changes},
+        cost=sum(one.cost for one in changes),
+        fit=sum(one.fit for one in changes),
+    )
+
+
+def borrowed(found: Ends) -> numpy.ndarray | None:
+    """The device's padding in our colours, where only its frame has one."""
+    if found.device.pad is None:
+        return None
+    theirs = pixels(found.device, found.device.pad)
+    return None if theirs is None else theirs @ found.ours.matrix + found.ours.offset
+
+
+def redrawn(found: Ends, other: Reading) -> Callable[[Trial, Arrays], Arrays]:
+    """The target as the other reading makes it; the rest of the outputs stays ours."""
+
+    def apply(trial: Trial, arrays: Arrays) -> Arrays:
+        name = found.target.name
+        source = found.source.view(arrays[found.source.name])
+        ours = trial.ours[name]
+        view = found.target.view(ours)
+        size = (view.shape[0], view.shape[1])
+        drawing = drawn(other, source, size)
+        if found.ours.left > SURE and arrays is trial.inputs:
+            drawing = view + drawing - drawn(found.ours, source, size)
+        put = found.target.changed(ours.astype(float), lambda x: drawing.reshape((1,) * (x.ndim - 3) + drawing.shape))
+        return {**trial.ours, name: cast(put, ours)}
+
+    return apply

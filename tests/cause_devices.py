@@ -1,0 +1,488 @@
+"""Wrappers made of Pillow, OpenCV and ONNX Runtime, with one thing done otherwise: what the cause search is tried on.
+
+Nothing of `edgecheck` computes here. `python tests/cause_devices.py --seed 1 --count 300` measures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import functools
+import io
+import math
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from edgecheck.golden.causes import Trial
+from edgecheck.golden.causes.search import find
+from edgecheck.pipeline import Meaning, image
+
+cv2.setNumThreads(1)
+PHOTOS = Path(__file__).parent / "cases" / "photos"
+
+
+@functools.cache
+def photos() -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(Image.open(one).convert("RGB")) for one in sorted(PHOTOS.glob("*.jpg")))
+
+
+def photo(rng: np.random.Generator) -> np.ndarray:
+    """A photograph, at another size, cut somewhere, now and then upright."""
+    found = photos()[rng.integers(len(photos()))]
+    h, w = found.shape[:2]
+    top, left = rng.integers(0, h // 8), rng.integers(0, w // 8)
+    bottom, right = h - rng.integers(0, h // 8), w - rng.integers(0, w // 8)
+    cut = found[top:bottom, left:right]
+    scale = rng.uniform(0.8, 1.6)
+    size = (int(cut.shape[1] * scale), int(cut.shape[0] * scale))
+    return np.ascontiguousarray(np.asarray(Image.fromarray(cut).resize(size, Image.BICUBIC)))
+
+
+# Resizing, by libraries
+
+
+def pil(way):
+    def resize(x, h, w):
+        if x.dtype == np.uint8:
+            return np.asarray(Image.fromarray(x).resize((w, h), way))
+        return np.stack([np.asarray(Image.fromarray(x[..., c]).resize((w, h), way)) for c in range(3)], -1)
+
+    return resize
+
+
+def by_cv(way):
+    return lambda x, h, w: cv2.resize(x, (w, h), interpolation=way)
+
+
+@functools.cache
+def ort_session(mode, centres, nearest):
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    attributes = {"mode": mode, "coordinate_transformation_mode": centres}
+    if mode == "nearest":
+        attributes["nearest_mode"] = nearest
+    node = helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], **attributes)
+    graph = helper.make_graph(
+        [node],
+        "resize",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["a", "b", "c", "d"]), helper.make_tensor_value_info("sizes", TensorProto.INT64, [4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["e", "f", "g", "h"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def by_ort(mode, centres, nearest="floor"):
+    def resize(x, h, w):
+        planes = np.ascontiguousarray(x.astype(np.float32).transpose(2, 0, 1))[None]
+        sizes = np.asarray([1, x.shape[2], h, w], np.int64)
+        (made,) = ort_session(mode, centres, nearest).run(None, {"x": planes, "sizes": sizes})
+        return np.ascontiguousarray(made[0].transpose(1, 2, 0))
+
+    return resize
+
+
+RESIZE = {
+    "pil-bilinear": pil(Image.BILINEAR),
+    "pil-bicubic": pil(Image.BICUBIC),
+    "pil-lanczos": pil(Image.LANCZOS),
+    "pil-hamming": pil(Image.HAMMING),
+    "pil-box": pil(Image.BOX),
+    "pil-nearest": pil(Image.NEAREST),
+    "cv-linear": by_cv(cv2.INTER_LINEAR),
+    "cv-nearest": by_cv(cv2.INTER_NEAREST),
+    "cv-cubic": by_cv(cv2.INTER_CUBIC),
+    "cv-area": by_cv(cv2.INTER_AREA),
+    "cv-lanczos": by_cv(cv2.INTER_LANCZOS4),
+    "ort-linear": by_ort("linear", "half_pixel"),
+    "ort-linear-legacy": by_ort("linear", "asymmetric"),
+    "ort-linear-corners": by_ort("linear", "align_corners"),
+    "ort-cubic": by_ort("cubic", "half_pixel"),
+    "ort-cubic-legacy": by_ort("cubic", "asymmetric"),
+    "ort-cubic-corners": by_ort("cubic", "align_corners"),
+    "ort-nearest-corners": by_ort("nearest", "align_corners", "round_prefer_floor"),
+}
+PAIRS = {  # what a kernel may be taken for, and what that is called
+    ("pil-bilinear", "cv-linear"): {"resize-antialias"},
+    ("pil-bilinear", "ort-linear"): {"resize-antialias"},
+    ("pil-bicubic", "cv-cubic"): {"resize-antialias"},
+    ("pil-bilinear", "pil-bicubic"): {"resize-kernel"},
+    ("pil-bilinear", "pil-lanczos"): {"resize-kernel"},
+    ("pil-bilinear", "pil-nearest"): {"resize-kernel"},
+    ("pil-bilinear", "pil-box"): {"resize-kernel"},
+    ("pil-bilinear", "pil-hamming"): {"resize-kernel"},
+    ("pil-bilinear", "cv-area"): {"resize-kernel"},
+    ("pil-bilinear", "cv-nearest"): {"resize-kernel"},
+    ("pil-bicubic", "cv-linear"): {"resize-kernel"},
+    ("cv-linear", "cv-area"): {"resize-kernel"},
+    ("cv-linear", "cv-nearest"): {"resize-kernel"},
+    ("cv-linear", "cv-cubic"): {"resize-kernel"},
+    ("cv-linear", "cv-lanczos"): {"resize-kernel"},
+    ("cv-linear", "ort-linear-legacy"): {"half-pixel"},
+    ("cv-linear", "ort-linear-corners"): {"align-corners"},
+    ("cv-cubic", "ort-cubic-corners"): {"align-corners"},
+    ("cv-cubic", "ort-cubic-legacy"): {"half-pixel"},
+    ("ort-linear", "ort-linear-legacy"): {"half-pixel"},
+    ("ort-linear", "ort-linear-corners"): {"align-corners"},
+    ("cv-area", "pil-bicubic"): {"resize-kernel"},
+    ("cv-area", "cv-nearest"): {"resize-kernel"},
+}
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A preprocessing of an app. `mean` and `std` are for 0 to 1."""
+
+    size: tuple[int, int] = (96, 96)
+    fit: str = "stretch"
+    ratio: float = 1.0
+    kernel: str = "cv-linear"
+    floats: bool = False  # resize floats, not bytes
+    pad: float = 114
+    rounding: str = "round"
+    place: str = "centre"
+    mean: tuple = (0.0, 0.0, 0.0)
+    std: tuple = (1.0, 1.0, 1.0)
+    chw: bool = False
+    before: tuple = ()  # changes of the photo, by name
+    pixels: tuple = ()  # changes of the resized picture
+    after: tuple = ()  # changes of the finished tensor
+    names: dict = field(default_factory=dict)
+
+    def __call__(self, photo):
+        x = photo
+        for one in self.before:
+            x = one(x)
+        x = self.framed(np.ascontiguousarray(x))
+        for one in self.pixels:
+            x = one(x)
+        y = (x.astype(np.float32) / np.float32(255) - np.float32(self.mean)) / np.float32(self.std)
+        y = (y.transpose(2, 0, 1) if self.chw else y)[None]
+        for one in self.after:
+            y = one(y)
+        return np.ascontiguousarray(y)
+
+    def resized(self, x, h, w):
+        return RESIZE[self.kernel](x.astype(np.float32) if self.floats else x, h, w)
+
+    def framed(self, x):
+        (h, w), (H, W) = self.size, x.shape[:2]
+        if self.fit == "stretch":
+            return self.resized(x, h, w)
+        r = {"round": lambda v: int(v + 0.5), "floor": int, "ceil": math.ceil}[self.rounding]
+        if self.fit == "letterbox":
+            scale = min(h / H, w / W)
+            nh, nw = min(h, r(round(H * scale, 6))), min(w, r(round(W * scale, 6)))
+            small = self.resized(x, nh, nw)
+            made = np.full((h, w, 3), self.pad, small.dtype)
+            top, left = {"centre": ((h - nh) // 2, (w - nw) // 2), "centre-up": ((h - nh + 1) // 2, (w - nw + 1) // 2), "top-left": (0, 0)}[self.place]
+            made[top : top + nh, left : left + nw] = small
+            return made
+        if self.fit == "cut":
+            goal = round(h * self.ratio)
+            if H < W:
+                nh, nw = goal, r(round(goal * W / H, 6))
+            else:
+                nh, nw = r(round(goal * H / W, 6)), goal
+            small = self.resized(x, nh, nw)
+            top, left = ((nh - h) // 2, (nw - w) // 2) if self.place == "centre" else (0, 0)
+            return small[top : top + h, left : left + w]
+        assert self.fit == "square"
+        side = min(H, W)
+        top, left = ((H - side) // 2, (W - side) // 2) if self.place == "centre" else (0, 0)
+        return self.resized(np.ascontiguousarray(x[top : top + side, left : left + side]), h, w)
+
+
+def base(rng) -> Wrapper:
+    """A correct wrapper, drawn at random."""
+    fit = rng.choice(["stretch", "letterbox", "letterbox", "cut", "square"])
+    side = int(rng.choice([80, 96, 112, 128]))
+    other = int(rng.choice([80, 96, 112, 128])) if fit in ("stretch", "letterbox") and rng.random() < 0.4 else side
+    norm = rng.integers(5)
+    mean, std = [((0.0,) * 3, (1.0,) * 3), ((0.5,) * 3, (0.5,) * 3), IMAGENET, ((0.5,) * 3, (128 / 255,) * 3), ((0.0,) * 3, (1 / 255,) * 3)][norm]
+    kernel = str(rng.choice(["pil-bilinear", "pil-bicubic", "cv-linear", "cv-cubic", "cv-area", "ort-linear"]))
+    floats = kernel.startswith("ort") or bool(rng.random() < 0.25 and not kernel.startswith("pil"))
+    return Wrapper(
+        size=(side, other), fit=str(fit), ratio=float(rng.choice([1.0, 256 / 224])) if fit == "cut" else 1.0, kernel=kernel, floats=floats,
+        pad=float(rng.choice([0, 114, 128])), rounding=str(rng.choice(["round", "floor"])), mean=mean, std=std, chw=bool(rng.random() < 0.5),
+    )  # fmt: skip
+
+
+# Faults: each gives another wrapper and the names that are right, or None where it makes no difference here
+
+
+def channels(rng, w):
+    order = [2, 1, 0] if rng.random() < 0.7 else [[1, 2, 0], [2, 0, 1]][rng.integers(2)]
+    return replace(w, before=(*w.before, lambda x: x[..., order])), {"channel-order"}
+
+
+def grey(rng, w):
+    weights = [(0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722), (1 / 3, 1 / 3, 1 / 3)][rng.integers(3)]
+    return replace(w, pixels=(*w.pixels, lambda x: np.repeat((x.astype(np.float32) @ np.float32(weights))[..., None], 3, -1))), {"colour-grey"}
+
+
+def memory(rng, w):
+    if w.chw:
+        return replace(w, after=(*w.after, lambda y: np.ascontiguousarray(y.transpose(0, 2, 3, 1)).reshape(y.shape))), {"layout-reinterpreted"}
+    return replace(w, after=(*w.after, lambda y: np.ascontiguousarray(y.transpose(0, 3, 1, 2)).reshape(y.shape))), {"layout-reinterpreted"}
+
+
+def transposed(rng, w):
+    return replace(w, after=(*w.after, lambda y: y.transpose(0, 2, 3, 1) if w.chw else y.transpose(0, 3, 1, 2))), {"layout"}
+
+
+NORMS = [
+    ((0.0,) * 3, (1.0,) * 3), ((0.5,) * 3, (0.5,) * 3), IMAGENET, ((0.5,) * 3, (128 / 255,) * 3), ((0.0,) * 3, (1 / 255,) * 3),
+    ((128 / 255,) * 3, (128 / 255,) * 3), ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+    (IMAGENET[0][::-1], IMAGENET[1][::-1]), (IMAGENET[0], (1 / 255,) * 3), ((0.5,) * 3, (1.0,) * 3), ((0.0,) * 3, (128 / 255,) * 3),
+]  # fmt: skip
+
+
+def normalisation(rng, w):
+    if rng.random() < 0.25:
+        mean, std = tuple(rng.uniform(0.2, 0.6, 3)), tuple(rng.uniform(0.15, 0.6, 3))
+        return replace(w, mean=mean, std=std), {"normalisation"}
+    mean, std = NORMS[rng.integers(len(NORMS))]
+    if np.allclose(mean, w.mean) and np.allclose(std, w.std):
+        return None
+    names = {"normalisation"}
+    kinds = {(w.mean[0], w.std[0]), (mean[0], std[0])}
+    if kinds == {(0.0, 1.0), (0.5, 0.5)}:
+        names = {"value-range"}
+    if (mean[0], std[0]) == (0.0, 1 / 255):
+        names = {"not-divided", "normalisation"}
+    return replace(w, mean=mean, std=std), names
+
+
+def value_range(rng, w):
+    if (w.mean[0], w.std[0]) == (0.0, 1.0):
+        return replace(w, mean=(0.5,) * 3, std=(0.5,) * 3), {"value-range"}
+    if (w.mean[0], w.std[0]) == (0.5, 0.5):
+        return replace(w, mean=(0.0,) * 3, std=(1.0,) * 3), {"value-range"}
+    return None
+
+
+def divided_twice(rng, w):
+    if (w.mean[0], w.std[0]) == (0.0, 1.0) or rng.random() < 0.5:
+        return replace(w, after=(*w.after, lambda y: y / np.float32(255))), {"divided-twice"} if w.std[0] != 1 / 255 else {"normalisation", "divided-twice"}
+    return replace(w, pixels=(*w.pixels, lambda x: x.astype(np.float32) / 255)), {"divided-twice", "normalisation"}
+
+
+def not_divided(rng, w):
+    if (w.mean[0], w.std[0]) == (0.0, 1 / 255):
+        return None
+    return replace(w, mean=(0.0,) * 3, std=(1 / 255,) * 3), {"not-divided"}
+
+
+def gamma(rng, w):
+    g = [2.2, 1 / 2.2][rng.integers(2)]
+    table = np.rint(255 * (np.arange(256) / 255) ** g).astype(np.uint8)
+    if rng.random() < 0.5:
+        return replace(w, before=(*w.before, lambda x: table[x])), {"gamma"}
+    return replace(w, pixels=(*w.pixels, lambda x: 255 * (np.clip(x, 0, 255).astype(np.float32) / 255) ** np.float32(g))), {"gamma"}
+
+
+def half(rng, w):
+    if rng.random() < 0.5:
+        return replace(w, after=(*w.after, lambda y: y.astype(np.float16).astype(np.float32))), {"float16"}
+    cut = lambda y: (np.ascontiguousarray(y).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+    return replace(w, after=(*w.after, cut)), {"bfloat16"}
+
+
+def truncated(rng, w):
+    if w.std[0] == 1 / 255 and w.floats:
+        return replace(w, after=(*w.after, np.trunc)), {"truncated"}
+    if w.floats and "linear" in w.kernel:
+        return replace(w, pixels=(*w.pixels, lambda x: np.clip(x, 0, 255).astype(np.uint8))), {"truncated"}
+    return None
+
+
+def signed(rng, w):
+    return replace(w, pixels=(*w.pixels, lambda x: np.clip(np.rint(x), 0, 255).astype(np.uint8).view(np.int8) if x.dtype == np.uint8 else x)), {"signed-bytes"} if not w.floats else None
+
+
+def clipped(rng, w):
+    if w.mean == IMAGENET[0]:
+        return replace(w, after=(*w.after, lambda y: np.clip(y, [0, -1][int(rng.integers(2))] if False else -1, 1))), {"clipped"}
+    if w.mean[0] == 0.5:
+        return replace(w, after=(*w.after, lambda y: np.clip(y, 0, 1))), {"clipped"}
+    return None
+
+
+def flip(rng, w):
+    axis = int(rng.integers(2))
+    return replace(w, before=(*w.before, lambda x: np.flip(x, axis))), {["flip-vertical", "flip-horizontal"][axis]}
+
+
+def turn(rng, w):
+    k = int(rng.integers(1, 4))
+    return replace(w, before=(*w.before, lambda x: np.rot90(x, k))), {"rotation"}
+
+
+def mirrored_turn(rng, w):
+    return replace(w, before=(*w.before, lambda x: np.swapaxes(x, 0, 1))), {"rotation-mirrored"}
+
+
+def aspect(rng, w):
+    if w.fit == "stretch":
+        return replace(w, fit="letterbox"), {"aspect-ratio"}
+    return (replace(w, fit="stretch"), {"aspect-ratio"}) if w.fit == "letterbox" else None
+
+
+def crop(rng, w):
+    if w.fit == "cut":
+        if rng.random() < 0.5:
+            return replace(w, ratio=1.0 if w.ratio != 1 else 256 / 224), {"crop"}
+        return replace(w, fit="stretch"), {"crop"}
+    if w.fit == "square":
+        return replace(w, fit="stretch"), {"crop"}
+    return (replace(w, fit="square"), {"crop"}) if w.fit == "stretch" and w.size[0] == w.size[1] else None
+
+
+def crop_offset(rng, w):
+    return (replace(w, place="top-left"), {"crop-offset"}) if w.fit in ("cut", "square") else None
+
+
+def kernel(rng, w):
+    found = [(pair, names) for pair, names in PAIRS.items() if w.kernel in pair and not (w.floats and any(one.startswith("pil") for one in pair))]
+    found = [one for one in found if w.floats or not any(side.startswith("ort") for side in one[0])]
+    if not found:
+        return None
+    pair, names = found[rng.integers(len(found))]
+    other = pair[0] if pair[1] == w.kernel else pair[1]
+    return replace(w, kernel=other, floats=w.floats and not other.startswith("pil")), names
+
+
+def letterbox_offset(rng, w):
+    return (replace(w, place="top-left"), {"letterbox-offset"}) if w.fit == "letterbox" else None
+
+
+def letterbox_rounding(rng, w):
+    if w.fit != "letterbox":
+        return None
+    if rng.random() < 0.5:
+        return replace(w, place="centre-up"), {"letterbox-rounding"}
+    return replace(w, rounding=str(rng.choice([one for one in ("round", "floor", "ceil") if one != w.rounding]))), {"letterbox-rounding"}
+
+
+def pad_value(rng, w):
+    pads = [one for one in (0, 114, 128, 255) if one != w.pad]
+    return (replace(w, pad=float(rng.choice(pads))), {"pad-value"}) if w.fit == "letterbox" else None
+
+
+FAULTS = [
+    channels, grey, memory, transposed, normalisation, normalisation, value_range, divided_twice, not_divided, gamma, half, truncated, signed,
+    clipped, flip, turn, mirrored_turn, aspect, crop, crop_offset, kernel, kernel, kernel, letterbox_offset, letterbox_rounding, pad_value,
+]  # fmt: skip
+ORDER = {one: place for place, one in enumerate(FAULTS)}
+
+
+def within(name, ours, device):
+    """Nearly the same: a thousandth of the range at the worst."""
+    if ours.shape != device.shape:
+        return False
+    reach = max(float(np.ptp(device)), 1e-6)
+    return bool(np.abs(ours.astype(np.float64) - device).max() <= 1e-3 * reach)
+
+
+def trial(rng, ours, device, name="0", declared=True) -> Trial:
+    picture = photo(rng)
+    layout = "NCHW" if ours.chw else "NHWC"
+    meanings = {"photo": image("HWC")}
+    if declared:
+        meanings["input"] = Meaning(kind="image", layout=layout, channels="RGB")
+    return Trial(
+        case=name, stage="preprocess", inputs={"photo": picture}, ours={"input": ours(picture)}, device={"input": device(picture)},
+        meanings=meanings, again=lambda inputs, knobs: {"input": ours(inputs["photo"])},
+    )  # fmt: skip
+
+
+def faulty(rng, count=1):
+    """(ours, device, the names that are right for each fault, what was done)."""
+    while True:
+        ours = device = base(rng)
+        names, done, stages = [], [], [ours]
+        chosen = [FAULTS[i] for i in rng.permutation(len(FAULTS))[:count]]
+        for one in sorted(chosen, key=ORDER.__getitem__, reverse=True):
+            made = one(rng, device)
+            if made is None or made[1] is None:
+                break
+            device = made[0]
+            stages.append(device)
+            names.append(made[1])
+            done.append(one.__name__)
+        picture = photo(rng)
+        if len(names) < count or (count == 2 and names[0] & names[1]):
+            continue
+        made = [one(picture) for one in stages]
+        if not any(within("", one, other) for one, other in zip(made, made[1:])):
+            return ours, device, names, done
+
+
+def placed(causes, names):
+    """The place (from 1) of the right name among causes; 99 where it is not there."""
+    for place, one in enumerate(causes, 1):
+        if len(one.ids) == 1 and set(one.ids) & names:
+            return place
+    return 99
+
+
+def one_fault(seed):
+    rng = np.random.default_rng(seed)
+    ours, device, (names,), (done,) = faulty(rng)
+    trials = [trial(rng, ours, device, str(i), declared=bool(rng.random() < 0.6)) for i in range(2)]
+    found = find(trials, within)
+    return placed(found.causes, names), names, done, found, (ours, device)
+
+
+def two_faults(seed):
+    rng = np.random.default_rng(seed)
+    ours, device, names, done = faulty(rng, 2)
+    trials = [trial(rng, ours, device, str(i), declared=bool(rng.random() < 0.6)) for i in range(2)]
+    found = find(trials, within)
+    first = found.causes[0].ids if found.causes else ()
+    return sum(bool(set(first) & one) for one in names) == 2, names, done, found, (ours, device)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--pairs", type=int, default=0)
+    arguments = parser.parse_args()
+    places, wrong, start, per = collections.Counter(), [], time.monotonic(), collections.Counter()
+    for i in range(arguments.count):
+        place, names, done, found, wrappers = one_fault([arguments.seed, i])
+        places[place] += 1
+        per[done, place == 1] += 1
+        if place != 1:
+            wrong.append((i, done, names, [(one.ids, round(one.share, 4), one.within) for one in found.causes[:3]] or ("-", found.closest and (found.closest.ids, round(found.closest.share, 4)))))
+            print(*wrong[-1], wrappers[0].fit, wrappers[0].size, wrappers[0].kernel, "->", wrappers[1].kernel, wrappers[0].floats, wrappers[0].mean[:1], wrappers[0].std[:1], flush=True)
+    n = arguments.count
+    if n:
+        print(f"one fault: first {places[1]}/{n}, first three {sum(places[p] for p in (1, 2, 3))}/{n}, {(time.monotonic() - start) / n:.2f} s each")
+    start, good = time.monotonic(), 0
+    for i in range(arguments.pairs):
+        right, names, done, found, wrappers = two_faults([arguments.seed, 7, i])
+        good += right
+        if not right:
+            print("pair", i, done, names, [(one.ids, round(one.share, 4), one.within) for one in found.causes[:3]] or ("-", found.closest and (found.closest.ids, round(found.closest.share, 4))), wrappers[0].fit, wrappers[0].kernel, "->", wrappers[1].kernel, flush=True)
+    if arguments.pairs:
+        print(f"two faults: {good}/{arguments.pairs}, {(time.monotonic() - start) / arguments.pairs:.2f} s each")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
