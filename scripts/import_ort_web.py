@@ -250,7 +250,8 @@ def table(target: str, given: argparse.Namespace) -> None:
         text = "\n".join(cpu_importer.entry(*row, axis) for row in rows)
     else:
         text = "\n".join(entry(row[0][1], *row[1:], axis, bool(native)) for row in rows)  # type: ignore[arg-type]
-    text = "\n".join([*inherited(target, {row[0][0] for row in rows}), text])
+    by_hand = own_entries() if target == "ort-wasm" else ()
+    text = "\n".join([*inherited(target, {row[0][0] for row in rows}), *by_hand, text])
     path.write_text(path.read_text().split(MARK)[0] + MARK + "\n" + text)
     print(f"{path.name}: {len(rows)} entries for {len({row[0][0] for row in rows})} operators, axis {', '.join(axis)}")
 
@@ -270,6 +271,24 @@ def inherited(target: str, listed: Collection[str]) -> Iterator[str]:
             f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (keys | {"source": places}).items()
         ]
         yield "\n".join(["[[op_limit]]", *lines]) + "\n"
+
+
+def own_entries() -> Iterator[str]:
+    """The entries that ort-cpu.toml has by hand (function bodies, versions taken for older ones), in TOML."""
+    text = (TARGETS / "ort-cpu.toml").read_text().split(cpu_importer.MARK)[0]
+    for one in tomllib.loads(text).get("op", ()):
+        if not _ended(one):
+            lines = ["[[op]]", *_keys(one, ("op", "op_version", "note"))]
+            for limit in one.get("limit", ()):
+                lines += ["[[op.limit]]", *_keys(limit, ("id", "when", "require", "otherwise", "say", "help"))]
+            yield "\n".join(lines) + "\n"
+
+
+def _keys(one: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    """Those keys as lines of TOML; the places are ort-cpu's."""
+    yield from (f"{key} = {json.dumps(one[key], ensure_ascii=False)}" for key in names if key in one)
+    places = [f"cpu:{place.partition(':')[2] or place}" for place in one["source"]]
+    yield f"source = {json.dumps(places)}"
 
 
 def _ended(limit: Mapping[str, Any]) -> bool:

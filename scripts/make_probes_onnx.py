@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 
 from edgecheck.environments import cache  # noqa: E402
 from edgecheck.model import formats  # noqa: E402
-from edgecheck.oracles import onnx_cut, onnx_probe, onnx_wire  # noqa: E402
+from edgecheck.oracles import isolated, onnx_cut, onnx_probe, onnx_wire  # noqa: E402
 from onnx_bases import BASES, Dice  # noqa: E402
 
 Json = dict[str, Any]
@@ -141,7 +141,7 @@ class Maker:
         for one in spec["i"]:
             if one is not None:
                 one.pop("data", None)
-        return completed(spec)
+        return _whole(spec)
 
     def _start(self, op: str) -> Json | None:
         bases = op in BASES and (op not in self.seeds or self.d.odds(0.7))
@@ -352,6 +352,15 @@ def _moved(spec: Json) -> Json:
     for name in [name for name in a if name not in known.attributes]:
         del a[name]
     return spec
+
+
+def _whole(spec: Json) -> Json | None:
+    """`completed` in a fork: onnx's inference aborts the process on some of what is invalid."""
+    ran = isolated(lambda: completed(spec), seconds=60)
+    if ran.failure and not ran.failure.startswith("killed by"):
+        raise RuntimeError(f"{onnx_probe.name(spec)}: {ran.failure}")
+    value: Json | None = ran.value
+    return value
 
 
 def completed(spec: Json) -> Json | None:

@@ -6,6 +6,7 @@ refuses its *values* on the CPU too says nothing of its support: whoever execute
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from edgecheck.model.graph import Model, Tensor
 
 if TYPE_CHECKING:
     import numpy
+
+#: What a CPU kernel refuses in every run, whatever the values: types and sizes that its constructor does not look at.
+EVERY_RUN = re.compile(r"NOT_IMPLEMENTED|does not support double|conv_integer\.cc")
 
 DYNAMIC = 2  # the size that stands for one that is not known
 LARGEST = 1 << 24  # elements; an input beyond is not made

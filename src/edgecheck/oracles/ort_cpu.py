@@ -8,7 +8,6 @@ Graph optimisations are off, since an optimiser may remove an operator that has 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +29,6 @@ _NO_EVIDENCE = {
     "ShapeInferenceError": "invalid",
     "Type Error": "invalid",
 }
-#: What a kernel refuses when it runs, whatever the values: sizes that its constructor does not look at.
-_ON_THE_RUN = re.compile(r"NOT_IMPLEMENTED|conv_integer\.cc")
 SECONDS = 20.0
 _OF_THE_FILE = (
     "Unsupported model IR version",
@@ -81,17 +78,21 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
 
 def session_refusal(model: str | bytes) -> str | None:
     """What ONNX Runtime says when it will not make a session with the model; None where it does."""
+    try:
+        _session(model)
+    except Exception as error:  # the boundary to a runtime whose exceptions have no common base
+        return " ".join(str(error).split())
+    return None
+
+
+def _session(model: str | bytes) -> Any:
+    """One on the CPU, nothing optimised, nothing logged, one thread. Raises what ONNX Runtime raises."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    try:
-        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the boundary to a runtime whose exceptions have no common base
-        return " ".join(str(error).split())
-    return None
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def run_refusal(model: Path) -> str | None:
@@ -101,12 +102,7 @@ def run_refusal(model: Path) -> str | None:
         return None
 
     def run() -> str:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level, options.intra_op_num_threads = 4, 1
-        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        session = _session(str(model))
         try:
             session.run(None, {one.name: one.array for one in values})
         except Exception as error:  # as above
@@ -114,7 +110,7 @@ def run_refusal(model: Path) -> str | None:
         return ""
 
     told = str(isolated(run, seconds=SECONDS).value or "")
-    return told if _ON_THE_RUN.search(told) else None
+    return told if onnx_feeds.EVERY_RUN.search(told) else None
 
 
 def _answer(place: _Place, verdict: str, reason: str) -> Answer:

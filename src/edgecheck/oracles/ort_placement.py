@@ -2,7 +2,8 @@
 
 An operator is `supported` where all of it is placed on WebGPU and a run with made-up values succeeds, `fallback` where
 it is placed on the CPU, `rejected` where no session can be made, or the run fails although the CPU alone can run it
-with the same values. Where the CPU fails too the values are at fault, and placement alone decides.
+with the same values, or the CPU's kernel fails whatever the values are. Where the CPU fails too for another reason the
+values are at fault, and placement alone decides.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     if not session.made:
         return _refused(session.failure)
     verdict, reason = _verdict(session.log, others) if accelerated else ("supported", "a session was made")
+    if verdict == "fallback" and onnx_feeds.EVERY_RUN.search(session.failure):
+        return "rejected", f"{reason}, where every run fails: {_short(session.failure)}"
     if not session.failure or verdict != "supported":
         return verdict, reason
     if _GONE.search(session.failure) or _ADAPTER.search(session.failure):

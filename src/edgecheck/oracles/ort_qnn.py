@@ -31,6 +31,7 @@ CHIPS = {"v68": "30", "v69": "36", "v73": "43", "v75": "57", "v79": "69", "v81":
 
 Spec = Mapping[str, Any]
 Found = tuple[str, str]  # verdict and reason
+_STILL: Found = ("invalid", "it reads constants alone: nothing flows into the graph")
 
 _PROVIDER = "QNNExecutionProvider"
 _TOGETHER = 24  # operators in one session
@@ -39,8 +40,9 @@ _SECONDS = 120.0
 #: What a session says of a file that is wrong, whoever runs it.
 _INVALID = (
     "INVALID_GRAPH", "Type Error", "TypeInferenceError", "ShapeInferenceError", "is not a registered function/op",
-    "Unsupported model IR version", "only *guarantees* support",
+    "Unsupported model IR version", "only *guarantees* support", "Having zero graph inputs",
 )  # fmt: skip
+_OF_THE_MACHINE = "Failed to construct locale"
 
 
 def warm_up() -> None:
@@ -60,8 +62,9 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     around = Neighbours(read)
     nodes = list(read.nodes)
     specs = [describe(node, around) for node in nodes]
-    groups = _groups([(i, spec) for i, spec in enumerate(specs) if spec is not None])
+    groups = _groups([(i, spec) for i, spec in enumerate(specs) if spec is not None and not _still(spec)])
     found = {i: one for group in groups for i, one in _asked(group, options)}
+    found |= {i: _STILL for i, spec in enumerate(specs) if spec is not None and _still(spec)}
     missing = ("inconclusive", "it cannot be cut out of its model")
     return [_answer(node, found.get(i, missing)) for i, node in enumerate(nodes)]
 
@@ -83,6 +86,18 @@ def _groups(specs: Sequence[tuple[int, Spec]]) -> Iterator[list[tuple[int, Spec]
         weight += more
     if group:
         yield group
+
+
+def _still(spec: Spec) -> bool:
+    """Whether it reads constants alone; cut out, it leaves the compiler a graph without inputs, which it refuses."""
+    chain = (*spec.get("before", ()), spec)
+    made = {t["n"] for node in chain for t in node["o"] if t}
+    reads = [t for node in chain for t in node["i"] if t and t["n"] not in made]
+    return bool(reads) and all("c" in t for t in reads) and not any(_holds_graph(node) for node in chain)
+
+
+def _holds_graph(node: Spec) -> bool:
+    return any(isinstance(value, Mapping) and "nodes" in value for value in (node.get("a") or {}).values())
 
 
 def _bytes(spec: Spec) -> int:
@@ -172,6 +187,8 @@ def judged(name: str, placed: Mapping[str, Sequence[str]], *, alone: bool) -> Fo
 def refused(failed: Sequence[str]) -> Found:
     """What a session that was not made says of its only operator, in our words."""
     said = failed[0]
+    if _OF_THE_MACHINE in said:
+        return "inconclusive", said[:200]
     if any(sign in said for sign in _INVALID):
         return "invalid", said[:200]
     if "inalize" in said or "ompose" in said:

@@ -200,3 +200,10 @@ def non_max_suppression(c: Call) -> None:
 def window(c: Call) -> None:
     c.put(0, dtype=DTYPES.get(c.attr_int("output_datatype", 1)), shape=(None,))
     c.put(0, shape=c.ints(0))
+
+
+@rule("MelWeightMatrix")
+def mel_weight_matrix(c: Call) -> None:
+    c.put(0, dtype=DTYPES.get(c.attr_int("output_datatype", 1)), shape=(None, None))
+    (bins,), (length,) = c.ints(0), c.ints(1)
+    c.put(0, shape=(length // 2 + 1, bins))
