@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 SET_UP := $(VENV)/.made-from-dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help oracles demo test test-all check lint bench matrix docs tables models environments lock clean
+.PHONY: help oracles demo test test-all check lint bench latency-study matrix docs tables models environments lock clean
 
 help: ## what each command does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +49,9 @@ matrix: environments models ## source × target × precision over the architectu
 
 bench: environments models ## speed and memory, as ratios against something measured in the same run
 	$(RUN)python scripts/bench.py
+
+latency-study: $(SET_UP) ## how often the latency verdict is wrong, on stored launches of identical code
+	$(RUN)python scripts/latency_study.py
 
 docs: $(SET_UP) ## the generated pages of docs/
 	$(RUN)python scripts/make_docs.py
