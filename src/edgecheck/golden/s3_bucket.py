@@ -171,6 +171,7 @@ class S3Bucket:
     def once(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """One request; raises `Passing`, an answer that is an exception in `s3_session`, or one sentence."""
         from botocore import exceptions as aws
+        from botocore.parsers import ResponseParserError
 
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self.bucket, **arguments)
@@ -182,7 +183,7 @@ class S3Bucket:
             raise EdgecheckError("the AWS single sign-on has run out", help="run `aws sso login`") from None
         except aws.EndpointConnectionError:
             raise Passing(f"{self.endpoint} cannot be reached") from None
-        except (aws.HTTPClientError, aws.ResponseParserError) as error:
+        except (aws.HTTPClientError, ResponseParserError) as error:
             raise Passing(f"{self.endpoint} broke off ({type(error).__name__})") from None
         except aws.BotoCoreError as error:
             raise EdgecheckError(

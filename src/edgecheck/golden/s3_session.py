@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,6 +63,7 @@ def connect() -> tuple[Any, str]:
     hush()
     try:
         session = botocore.session.get_session()
+        session.register_component("data_loader", _descriptions())
         style = (session.get_scoped_config().get("s3") or {}).get("addressing_style")
         given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         config = Config(
@@ -77,6 +79,14 @@ def connect() -> tuple[Any, str]:
         ) from None
     parts = urlsplit(client.meta.endpoint_url)
     return client, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+@cache
+def _descriptions() -> Any:
+    """botocore's descriptions of the services: they are large, and every client of a process can share them."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def hush() -> None:
