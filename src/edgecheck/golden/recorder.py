@@ -64,8 +64,14 @@ class Recorder:
         self._launches: list[tuple[str, int]] = [("0", 0)]
         self._default = True  # the launch "0" that nobody named and nothing was sampled in
         self._samples: dict[str, dict[str, array.array[int]]] = {}
+        self._facts: dict[str, dict[str, str | int]] = {}
         self._finished = False
         self._guard("the run was not begun", self._open, folder, pipeline, stages, time, facts)
+
+    def fact(self, section: str, key: str, value: str | int) -> None:
+        """A fact that is known only now, as the temperature at the end."""
+        if self.on:
+            self._guard("a fact was not recorded", self._fact, section, key, value)
 
     def case(self, name: str) -> None:
         """The tensors that follow belong to this input."""
@@ -109,8 +115,7 @@ class Recorder:
                 raise ValueError("finish() was called before")
             act(*arguments)
         except Exception as error:  # an app's own objects may raise anything; nothing of it goes back into the app
-            said = f"{what[0]}/{what[1]} was not recorded" if isinstance(what, tuple) else what
-            self.error = f"{said}: {' '.join(str(error).split()) or type(error).__name__}"
+            self.error = _told(what, error)
 
     def _open(self, folder: str, pipeline: str, stages: list[str], time: str, facts: dict[str, dict[str, Any]]) -> None:
         self._folder, self._pipeline, self._time = str(folder), _name(pipeline, "the pipeline"), _text(time, 2000)
@@ -118,11 +123,22 @@ class Recorder:
         if len(set(self._stages)) != len(self._stages) or len(self._stages) > 256:
             raise ValueError("stages are at most 256, each named once")
         for section, found in facts.items():
-            if section not in _SECTIONS or len(found) > 199:
-                raise ValueError(f"there is no section {section!r} of at most 199 facts")
             for key, value in found.items():
-                _fact(section, key, value)
-        self._facts = {section: dict(found) for section, found in facts.items()}
+                self._fact(section, key, value)
+
+    def _fact(self, section: str, key: str, value: str | int) -> None:
+        number = isinstance(value, int) and not isinstance(value, bool) and section in ("runtime", "conditions")
+        if (
+            section not in _SECTIONS
+            or not (isinstance(value, str) or number)
+            or (number and abs(int(value)) >= 1 << 53)
+        ):
+            sections = ", ".join(_SECTIONS)
+            raise ValueError(f"{section}.{key}: a text of {sections}; in runtime and conditions a number below 2^53")
+        found = self._facts.setdefault(section, {})
+        found[_text(key, 200)] = _text(value, 2000) if isinstance(value, str) else int(value)
+        if len(found) > 199:
+            raise ValueError(f"{section} has more than 199 facts")
 
     def _case(self, name: str) -> None:
         name = _name(name, "a case")
@@ -231,11 +247,19 @@ class Recorder:
         parts.append(
             '"latency":{"spans":[' + ",".join(map(_quoted, spans)) + '],"launches":[' + ",".join(launches) + "]}"
         )
-        recorder = self._facts.get("recorder", {"name": "edgecheck", "version": "1"})
+        recorder: dict[str, str | int] = self._facts.get("recorder", {"name": "edgecheck", "version": "1"})
         dropped = {"dropped": str(self._dropped)} if self._dropped else {}
         parts.append(f'"recorder":{_facts({**recorder, **dropped})}')
         parts.append(f'"time":{_quoted(self._time)}')
         return "{" + ",".join(parts) + "}\n"
+
+
+def _told(what: object, error: Exception) -> str:
+    try:
+        said = f"{what[0]}/{what[1]} was not recorded" if isinstance(what, tuple) else str(what)
+        return f"{said}: {' '.join(str(error).split()) or type(error).__name__}"
+    except Exception:  # a name or an error of the app that cannot even be shown
+        return f"a tensor was not recorded: {type(error).__name__}"
 
 
 class _Case:
@@ -420,17 +444,6 @@ def _header(tensors: list[tuple[str, str, list[int], bytes]]) -> bytes:
     text = ("{" + ",".join(parts) + "}").encode("utf-8")
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
-
-
-def _fact(section: str, key: str, value: object) -> None:
-    """Hold one fact to the format."""
-    _text(key, 200)
-    number = isinstance(value, int) and not isinstance(value, bool) and section in ("runtime", "conditions")
-    if number and isinstance(value, int) and abs(value) < 1 << 53:
-        return
-    if not isinstance(value, str):
-        raise TypeError(f"{section}.{key} is {value!r}: a text, or in runtime and conditions a whole number below 2^53")
-    _text(value, 2000)
 
 
 def _facts(facts: dict[str, Any]) -> str:
