@@ -215,6 +215,18 @@ def test_a_device_that_became_warmer(record, before, after, found):
     assert (throttled(run) is not None) == bool(found)
 
 
+@pytest.mark.parametrize(("factor", "found"), [(1.0, 0), (1.08, 0), (1.2, 1), (0.8, 0)])
+def test_a_canary_that_became_slower(record, factor, found):
+    drift = numpy.linspace(1, factor, 12)
+    canary = [one * by for one, by in zip(samples(middle=3e5, unrest=0.002, seed=6), drift)]
+    findings = list(judge(record({"model": samples(), "canary": canary}), parse("median <= 11 ms")))
+    assert rules(findings) == ["EC504"] * found
+    if found:
+        assert "the canary took 1" in findings[0].message
+    alone = {"model": samples(), "canary": [canary[0], canary[-1]]}
+    assert rules(judge(record(alone), parse("median <= 11 ms"))) == [], "two launches are no trend"
+
+
 # A run against another
 
 

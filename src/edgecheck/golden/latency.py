@@ -38,6 +38,7 @@ from edgecheck.golden.timing import (
     Timing,
     quantile,
     ratio,
+    slowing,
     timing,
 )
 
@@ -47,6 +48,7 @@ LEAST_EFFECT = 0.025  # a smaller change is not worth a finding
 CHANCE = 0.02  # two-sided: identical code is called slower once in a hundred at most, however noisy the machine
 CHANCE_PER_INTERVAL = 2.0  # launches that CHANCE asks for over those that LEVEL asks for: (2.33 / 1.64) squared
 SAME = 0.05  # "same" means: a change of this size is excluded
+THROTTLED = 0.1  # the canary's last launches over its first
 MOST_LAUNCHES = 1024  # to ask for
 
 Answer = Literal["within", "over", "slower", "faster", "same", "cannot tell", "not comparable"]
@@ -336,6 +338,10 @@ def _conditions(run: GoldenRun) -> Iterator[Finding]:
     if hot:
         text = f"the device went from {hot[0]!r} to {hot[1]!r} while it was measured: later samples may be throttled"
         yield _finding(run, "EC504", "warning", text, "let it cool between launches, and record a canary span")
+    slower = slowing(run)
+    if slower is not None and slower >= 1 + THROTTLED:
+        text = f"the canary took {slower - 1:.0%} longer in the last launches than in the first: the machine became slower"
+        yield _finding(run, "EC504", "warning", text, "let it cool between launches; compare only in canaries")
 
 
 def _finding(run: GoldenRun, rule: str, severity: Severity, message: str, help: str, *evidence: str) -> Finding:

@@ -139,6 +139,23 @@ def _samples(run: GoldenRun, span: str, launch: str) -> Samples | None:
     return Samples(name=launch, wall=wall, **beside)
 
 
+def slowing(run: GoldenRun) -> float | None:
+    """How much longer the canary took in the last third of the launches than in the first; None where nobody can tell.
+
+    By the lowest tenth of each launch, which a busy machine hardly moves and a lowered clock does.
+    """
+    import numpy
+
+    beats = [run.latency(CANARY, one.name) for one in run.launches] if CANARY in run.spans else []
+    beats = [one for one in beats if one.size and bool((one > 0).all())]
+    third = len(beats) // 3
+    if third < 2:
+        return None
+    centres = numpy.log(_quantiles(beats, CALM))
+    first, last = centres[:third], centres[-third:]
+    return math.exp(float(last.mean() - first.mean())) if bool(last.min() > first.max()) else None
+
+
 def only(found: AnyTiming, names: set[str]) -> AnyTiming:
     """The same with some of its launches."""
     return replace(found, launches=tuple(one for one in found.launches if one.name in names))
