@@ -340,7 +340,7 @@ def _conditions(run: GoldenRun) -> Iterator[Finding]:
         yield _finding(run, "EC504", "warning", text, "let it cool between launches, and record a canary span")
     slower = slowing(run)
     if slower is not None and slower >= 1 + THROTTLED:
-        text = f"the canary took {slower - 1:.0%} longer in the last launches than in the first: the machine became slower"
+        text = f"the canary took {slower - 1:.0%} longer in the last launches than in the first"
         yield _finding(run, "EC504", "warning", text, "let it cool between launches; compare only in canaries")
 
 
