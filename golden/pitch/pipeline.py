@@ -34,7 +34,7 @@ def window(samples, *, start=0, gain=1.0):
 
 
 def notes(onsets, frames, *, onset=0.5, frame=0.3, shortest=11):
-    """Notes that begin where an onset peaks and last while the frame holds: pitch, first frame, length, as (n, 3) int32."""
+    """Notes that begin at a peak of the onsets and last while the frame holds: (n, 3) pitch, first frame, length."""
     starts, held = onsets[0], frames[0]
     found = []
     for pitch in range(starts.shape[1]):

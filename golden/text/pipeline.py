@@ -1,4 +1,4 @@
-"""Arabic text gets its vowel signs: letters to numbers, a bidirectional LSTM (int8), signs put back between the letters.
+"""Arabic text gets its vowel signs: letters to numbers, a bidirectional LSTM (int8), signs put between the letters.
 
 The model is text2tashkeel's bilstm.int8.onnx (`make models`); it knows 15 signs and 54 characters.
 """

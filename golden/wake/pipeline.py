@@ -2,10 +2,13 @@
 
 The model is pymicro-wakeword's "okay nabu" (`make models`), which keeps its last frames in variables. The front end is
 made after TensorFlow Lite Micro's: noise that is tracked in every band is taken away, then automatic gain and a
-logarithm; here in floats. A case is a step of a recording: `spoken@4` follows `spoken@3`.
+logarithm; here in floats. A case is a step of a recording: `okay-nabu@4` follows `okay-nabu@3`.
 """
 
 from __future__ import annotations
+
+import wave
+from pathlib import Path
 
 import numpy
 
@@ -65,32 +68,15 @@ def vote(chance, state, *, cutoff=0.85):
     return {"mean": numpy.asarray([mean], numpy.float32), "heard": numpy.asarray([mean > cutoff])}
 
 
-def spoken(seconds, *, syllables, seed):
-    """Something like a word: bursts of a voice with moving formants; int16 at 16 kHz."""
-    rng = numpy.random.default_rng(seed)
-    time = numpy.arange(int(seconds * RATE)) / RATE
-    sound = rng.normal(0, 40, time.size)
-    for begin, pitch, low, high in syllables:
-        local = time - begin
-        swell = numpy.exp(-((local - 0.09) / 0.06) ** 2)
-        for k in range(1, 30):
-            place = k * pitch
-            loud = numpy.exp(-((place - low) / 150) ** 2) + 0.6 * numpy.exp(-((place - high) / 220) ** 2)
-            sound += 5000 * loud * swell * numpy.sin(2 * numpy.pi * place * local)
-    return numpy.clip(sound, -32768, 32767).astype(numpy.int16)
-
-
 def cases():
-    """Two recordings, in steps of 30 ms."""
-    recordings = {
-        "spoken": spoken(0.66, syllables=((0.02, 120, 500, 900), (0.17, 125, 400, 2000), (0.33, 110, 700, 1200), (0.48, 100, 350, 800)), seed=1),
-        "other": spoken(0.48, syllables=((0.05, 180, 800, 1300), (0.25, 200, 300, 2300)), seed=2),
-    }
-    return {
-        f"{name}@{at // WINDOW}": {"sound": sound[at : at + WINDOW]}
-        for name, sound in recordings.items()
-        for at in range(0, len(sound) - WINDOW + 1, WINDOW)
-    }
+    """Two recordings (made with espeak-ng), in steps of 30 ms: the words, and others."""
+    found = {}
+    for name in ("okay-nabu", "turn-it-on"):
+        with wave.open(str(Path(__file__).with_name(f"{name}.wav"))) as file:
+            sound = numpy.frombuffer(file.readframes(file.getnframes()), "<i2")
+        for step in range(len(sound) // WINDOW):
+            found[f"{name}@{step}"] = {"sound": sound[step * WINDOW : (step + 1) * WINDOW]}
+    return found
 
 
 PIPELINE = Pipeline(
@@ -99,7 +85,11 @@ PIPELINE = Pipeline(
     stages=(
         Stage("features", features, gives={"mel": mel(RATE, "NTM")}, state=silence),
         Stage("quantize", quantize, gives={"input_audio": quantized(SCALE, ZERO)}),
-        Stage("model", Model(str(FILE), takes={"input_audio": "input_audio"}, gives={"dense_1": "chance"}), gives={"chance": quantized(1 / 256)}),
+        Stage(
+            "model",
+            Model(str(FILE), takes={"input_audio": "input_audio"}, gives={"dense_1": "chance"}),
+            gives={"chance": quantized(1 / 256)},
+        ),
         Stage("vote", vote, state=votes, tolerances={"mean": Tolerance(absolute=0.02)}),
     ),
     cases=cases,

@@ -20,7 +20,7 @@ def units(found: Figures, meaning: Meaning, dtype: str) -> str:
         return found.problem
     if dtype in ("string", "object"):
         return f"{found.differing} of {found.count} differ"
-    ratio = f"{found.snr_db:.0f} dB" if found.rms else ""
+    ratio = f"{found.snr_db:.0f} dB" if found.power > 0 else "nothing to hold it against"
     if not dtype.startswith(("float", "bfloat")):
         return f"{found.max_abs:g} step{'s' if found.max_abs != 1 else ''}, {found.differing} of {found.count} elements"
     if meaning.scale:

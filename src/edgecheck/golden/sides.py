@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -208,6 +208,8 @@ def compare(
         if search:
             stages = tuple(_explained(stage, replayed) for stage in comparison.stages)
             comparison = replace(comparison, stages=stages)
+        if pictures:
+            comparison = replace(comparison, pictures=tuple(_pictures(comparison, replayed)))
         packed: dict[str, Any] = pack(comparison)
         return packed
 
@@ -225,6 +227,18 @@ def _both(pipeline: Pipeline, play: Player, run: Any) -> dict[str, Any]:
         "ours": ours,
         "device": {"model": dict(run.model), "runtime": dict(run.runtime), "device": dict(run.device)},
     }
+
+
+def _pictures(comparison: Comparison, replayed: Replay) -> Iterator[Mapping[str, Any]]:
+    """Of every stage that differs, its worst case that was kept."""
+    from edgecheck.golden.pictures import of
+
+    for stage in comparison.stages:
+        trials = replayed.watched[stage.name].trials
+        names = [one.name for one in stage.tensors if one.beyond]
+        worst = {one.case for one in stage.tensors if one.beyond}
+        if trials and names:
+            yield from of(next((one for one in trials if one.case in worst), trials[0]), names)
 
 
 def _explained(stage: StageCompared, replayed: Replay) -> StageCompared:

@@ -12,13 +12,14 @@ WRAPPER = Tolerance(relative=1e-4)
 WRAPPER_INTEGER = Tolerance(lsb=1.0, share=0.02)
 EXACT = Tolerance(absolute=0.0)
 #: A model by the lower precision of the two sides. fp32 kernels differ by 1e-6 to 1e-4 of the range (117 to 131 dB
-#: between an A76 and x86); fp16 has 11 bits; int8 kernels differ by a step in a thousand elements for each layer.
+#: between an A76 and x86); fp16 has 11 bits. int8 kernels round ties each in its own way, layer after layer: up to 6 of
+#: 256 steps behind a sigmoid, in 2,520 steps of a wake word on four runtimes (scripts/false_alarms.py).
 MODEL: Mapping[str, Tolerance] = {
     "fp32": Tolerance(relative=2e-3, snr_db=70.0),
     "fp16": Tolerance(relative=0.05, snr_db=30.0),
-    "int8": Tolerance(lsb=1.0),
-    "uint8": Tolerance(lsb=1.0),
-    "int16": Tolerance(lsb=2.0),
+    "int8": Tolerance(lsb=8.0),
+    "uint8": Tolerance(lsb=8.0),
+    "int16": Tolerance(lsb=8.0),
 }
 #: Of a model with floats outside and integers inside: its steps are not known, so the range is the measure.
 MODEL_INSIDE = Tolerance(relative=0.05, snr_db=25.0)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from edgecheck import __version__
 from edgecheck.findings import Finding
+from edgecheck.golden.compared import ComparedRun
+from edgecheck.reports.compared import section
 from edgecheck.reports.picture import draw, strip
 from edgecheck.reports.words import amount, plural, share, size, work
 from edgecheck.results import CheckedModel, CheckedTarget
@@ -30,6 +32,12 @@ def check(
     names = ", ".join(one.model.path.name for one in models)
     rest = f"<section><h2>Files not checked</h2>{_findings(unchecked)}</section>" if unchecked else ""
     return page(f"edgecheck: {names}", (*(model_section(one) for one in models), rest))
+
+
+def compare(runs: Sequence[ComparedRun], *, verbose: bool = False, colour: bool = False) -> str:
+    """Golden runs held against our side, as a page with pictures."""
+    names = ", ".join(one.folder.name for one in runs)
+    return page(f"edgecheck compare: {names}", (section(one) for one in runs))
 
 
 def page(title: str, sections: Iterable[str]) -> str:
