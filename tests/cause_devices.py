@@ -398,6 +398,18 @@ def within(name, ours, device):
     return bool(np.abs(ours.astype(np.float64) - device).max() <= 1e-3 * reach)
 
 
+def guarded(stage):
+    """A stage that says by ValueError that it cannot take what it is given, as `Trial.again` has to."""
+
+    def again(inputs, knobs):
+        try:
+            return stage(inputs, knobs)
+        except Exception as problem:
+            raise ValueError(str(problem)) from problem
+
+    return again
+
+
 def trial(rng, ours, device, name="0", declared=True) -> Trial:
     picture = photo(rng)
     layout = "NCHW" if ours.chw else "NHWC"
@@ -406,7 +418,7 @@ def trial(rng, ours, device, name="0", declared=True) -> Trial:
         meanings["input"] = Meaning(kind="image", layout=layout, channels="RGB")
     return Trial(
         case=name, stage="preprocess", inputs={"photo": picture}, ours={"input": ours(picture)}, device={"input": device(picture)},
-        meanings=meanings, again=lambda inputs, knobs: {"input": ours(inputs["photo"])},
+        meanings=meanings, again=guarded(lambda inputs, knobs: {"input": ours(inputs["photo"])}),
     )  # fmt: skip
 
 
@@ -425,11 +437,178 @@ def faulty(rng, count=1):
             names.append(made[1])
             done.append(one.__name__)
         picture = photo(rng)
+        if {"clipped", "not_divided"} == set(done) or {"clipped", "normalisation"} == set(done):
+            continue  # nearly everything is cut off: nothing is left to see
         if len(names) < count or (count == 2 and names[0] & names[1]):
             continue
         made = [one(picture) for one in stages]
         if not any(within("", one, other) for one, other in zip(made, made[1:])):
             return ours, device, names, done
+
+
+# Camera frames: OpenCV on one side, matrices of our own or OpenCV with another code on the other
+
+
+def yuv_frame(rng, stride=0):
+    """Planes [y, u, v] of a photograph of even size, BT.601 limited range, by OpenCV."""
+    picture = photo(rng)
+    h, w = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
+    i420 = cv2.cvtColor(np.ascontiguousarray(picture[:h, :w]), cv2.COLOR_RGB2YUV_I420)
+    y, rest = i420[:h], i420[h:].reshape(-1)
+    u, v = rest[: h * w // 4].reshape(h // 2, w // 2), rest[h * w // 4 :].reshape(h // 2, w // 2)
+    return y, u, v
+
+
+def packed(y, u, v, layout):
+    flat = {"NV12": np.stack([u, v], -1), "NV21": np.stack([v, u], -1), "I420": np.stack([u, v]), "YV12": np.stack([v, u])}[layout]
+    return np.concatenate([y.reshape(-1), flat.reshape(-1)]).reshape(y.shape[0] * 3 // 2, y.shape[1])
+
+
+CODES = {"NV12": cv2.COLOR_YUV2RGB_NV12, "NV21": cv2.COLOR_YUV2RGB_NV21, "I420": cv2.COLOR_YUV2RGB_I420, "YV12": cv2.COLOR_YUV2RGB_YV12}
+KR_KB = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
+
+
+def camera_rgb(frame, layout="NV12", matrix="601", full=False, smooth=False):
+    """RGB bytes; by OpenCV where it can."""
+    if matrix == "601" and not full and not smooth:
+        return cv2.cvtColor(frame, CODES[layout])
+    h, w = frame.shape[0] * 2 // 3, frame.shape[1]
+    y, rest = frame[:h].astype(np.float32), frame[h:].reshape(-1)
+    if layout[0] == "N":
+        u, v = rest.reshape(h // 2, w // 2, 2).transpose(2, 0, 1)
+    else:
+        u, v = rest.reshape(2, h // 2, w // 2)
+    if layout in ("NV21", "YV12"):
+        u, v = v, u
+    way = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
+    u, v = (cv2.resize(one.astype(np.float32), (w, h), interpolation=way) - 128 for one in (u, v))
+    if not full:
+        y, u, v = (y - 16) * (255 / 219), u * (255 / 224), v * (255 / 224)
+    kr, kb = KR_KB[matrix]
+    r, b = y + 2 * (1 - kr) * v, y + 2 * (1 - kb) * u
+    g = (y - kr * r - kb * b) / (1 - kr - kb)
+    return np.clip(np.rint(np.stack([r, g, b], -1)), 0, 255).astype(np.uint8)
+
+
+def camera(rng):
+    """(trials, names, what was done)."""
+    fault = ["matrix", "range", "uv", "layout", "smooth", "stride", "channels", "rgb matrix", "rgb range"][rng.integers(9)]
+    layout = str(rng.choice(list(CODES)))
+    ours = {"layout": layout, "smooth": bool(rng.random() < 0.3 and fault != "smooth")}
+    other = {"NV12": "NV21", "NV21": "NV12", "I420": "YV12", "YV12": "I420"}
+    cross = {"NV12": "I420", "NV21": "I420", "I420": "NV12", "YV12": "NV21"}
+    change, names = {
+        "matrix": ({"matrix": str(rng.choice(["709", "709", "2020"]))}, {"yuv-matrix"}), "range": ({"full": True}, {"yuv-range"}),
+        "uv": ({"layout": other[layout]}, {"uv-swapped"}), "layout": ({"layout": cross[layout]}, {"yuv-layout"}),
+        "smooth": ({"smooth": True}, {"chroma-upsampling"}), "stride": ({}, {"row-stride"}), "channels": ({}, {"channel-order"}),
+        "rgb matrix": ({"matrix": str(rng.choice(["709", "709", "2020"]))}, {"yuv-matrix"}), "rgb range": ({"full": True}, {"yuv-range"}),
+    }[fault]  # fmt: skip
+    trials = []
+    for i in range(2):
+        y, u, v = yuv_frame(rng)
+        if fault == "stride":
+            trials.append(strided(y, u, v, int(rng.choice([16, 32, 64])), str(i)))
+            continue
+        frame = packed(y, u, v, layout)
+        a, b = camera_rgb(frame, **ours), camera_rgb(frame, **{**ours, **change})
+        if fault == "channels":
+            b = b[..., ::-1]
+        inputs = {"frame": frame} if not fault.startswith("rgb") else {"file": np.zeros(10, np.uint8)}
+        trials.append(Trial(case=str(i), stage="decode", inputs=inputs, ours={"rgb": a}, device={"rgb": b}, meanings={"rgb": image("HWC")},
+                            again=guarded(lambda inputs, knobs: {"rgb": camera_rgb(inputs["frame"], **ours)}) if "frame" in inputs else None))  # fmt: skip
+    return trials, names, f"camera {fault}"
+
+
+def strided(y, u, v, align, name):
+    """Planes with padded rows, as Android gives them; the device forgets it."""
+    h, w = y.shape
+    if w % align == 0:
+        y, u, v = y[:, :-2], u[:, :-1], v[:, :-1]
+        h, w = y.shape
+
+    def pad(x):
+        return np.pad(x, ((0, 0), (0, -x.shape[1] % align)), mode="edge")
+
+    def made(inputs, forgets):
+        planes = [(inputs["y"], w), (inputs["u"], w // 2), (inputs["v"], w // 2)]
+        cut = [p.reshape(-1)[: len(p) * n].reshape(len(p), n) if forgets else p[:, :n] for p, n in planes]
+        return {"rgb": cv2.cvtColor(packed(*map(np.ascontiguousarray, cut), "I420"), cv2.COLOR_YUV2RGB_I420)}
+
+    inputs = {"y": pad(y), "u": pad(u), "v": pad(v)}
+    return Trial(case=name, stage="decode", inputs=inputs, ours=made(inputs, False), device=made(inputs, True), meanings={"rgb": image("HWC")},
+                 again=guarded(lambda inputs, knobs: made(inputs, False)))  # fmt: skip
+
+
+# Files: Pillow on one side, OpenCV on the other
+
+
+def file(rng):
+    fault = ["exif", "channels", "smooth", "decoder", "grey"][rng.integers(5)]
+    orientation = int(rng.integers(2, 9)) if fault == "exif" else 1
+    trials = []
+    for i in range(2):
+        picture, data = Image.fromarray(photo(rng)), io.BytesIO()
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        picture.save(data, "jpeg", quality=int(rng.integers(60, 96)), subsampling=2, exif=exif)
+        raw = np.frombuffer(data.getvalue(), np.uint8)
+        a = np.ascontiguousarray(cv2.imdecode(raw, cv2.IMREAD_COLOR)[..., ::-1])
+        opened = Image.open(io.BytesIO(data.getvalue()))
+        b = np.asarray(opened.convert("RGB"))
+        if fault == "channels":
+            b = b[..., ::-1]
+        if fault == "smooth":
+            opened.draft("YCbCr", opened.size)
+            parts = np.asarray(opened.convert("YCbCr")).copy()
+            parts[..., 1:] = np.repeat(np.repeat(parts[::2, ::2, 1:], 2, 0), 2, 1)[: parts.shape[0], : parts.shape[1]]
+            b = np.asarray(Image.fromarray(parts, "YCbCr").convert("RGB"))
+        if fault == "decoder":
+            b = np.clip(b.astype(int) + rng.integers(-1, 2, b.shape) * (rng.random(b.shape) < 0.3), 0, 255).astype(np.uint8)
+        if fault == "grey":
+            b = np.repeat(np.asarray(opened.convert("L"))[..., None], 3, -1)
+        trials.append(Trial(case=str(i), stage="decode", inputs={"file": raw}, ours={"rgb": a}, device={"rgb": b}, meanings={"rgb": image("HWC")}))
+    names = {"exif": {"exif-orientation"}, "channels": {"channel-order"}, "smooth": {"chroma-upsampling"}, "decoder": {"decoder"}, "grey": {"colour-grey"}}[fault]
+    return trials, names, f"file {fault}"
+
+
+def tensors(rng):
+    fault = ["outputs", "renamed", "inputs", "scale"][rng.integers(4)]
+    matrices = [rng.normal(size=(12, 12)).astype(np.float32) for _ in range(2)]
+
+    def stage(inputs, knobs):
+        return {"a": inputs["x"] @ matrices[0], "b": inputs["x"] @ matrices[1] + inputs["z"]}
+
+    trials = []
+    for i in range(2):
+        inputs = {"x": rng.normal(size=(30, 12)).astype(np.float32), "z": rng.normal(size=(30, 12)).astype(np.float32) + 1}
+        ours = stage(inputs, {})
+        device = {
+            "outputs": lambda: {"a": ours["b"], "b": ours["a"]}, "renamed": lambda: {"c": ours["a"], "b": ours["b"]},
+            "inputs": lambda: stage({"x": inputs["z"], "z": inputs["x"]}, {}), "scale": lambda: {"a": ours["a"] / 255, "b": ours["b"]},
+        }[fault]()  # fmt: skip
+        trials.append(Trial(case=str(i), stage="s", inputs=inputs, ours=ours, device=device, again=guarded(stage)))
+    names = {"outputs": {"outputs-swapped"}, "renamed": {"tensors-renamed"}, "inputs": {"inputs-swapped"}, "scale": {"divided-twice"}}[fault]
+    return trials, names, f"tensors {fault}"
+
+
+def knobs(rng):
+    """A stage that is opaque but for its knobs."""
+    fault = ["sigma", "flag", "channels"][rng.integers(3)]
+    settings = {"sigma": float(rng.choice([1.0, 1.5, 2.0])), "sharp": False}
+
+    def stage(inputs, knobs):
+        x = cv2.GaussianBlur(inputs["photo"].astype(np.float32), (0, 0), max(knobs["sigma"], 0.05))
+        x = 2 * inputs["photo"] - x if knobs["sharp"] else x
+        return {"sums": x.reshape(x.shape[0], -1, 3).std(1), "rows": np.abs(np.diff(x, axis=1)).mean(1)}
+
+    other = {"sigma": {"sigma": float(np.round(settings["sigma"] * rng.uniform(0.5, 1.8), 2))}, "flag": {"sharp": True}, "channels": {}}[fault]
+    trials = []
+    for i in range(2):
+        inputs = {"photo": photo(rng)}
+        device = stage({"photo": inputs["photo"][..., ::-1]} if fault == "channels" else inputs, {**settings, **other})
+        trials.append(Trial(case=str(i), stage="s", inputs=inputs, ours=stage(inputs, settings), device=device, again=guarded(stage), knobs=settings))
+    names = {"sigma": {"knob-sigma"}, "flag": {"knob-sharp"}, "channels": {"channel-order"}}[fault]
+    return trials, names, f"knobs {fault}"
 
 
 def placed(causes, names):
@@ -442,6 +621,12 @@ def placed(causes, names):
 
 def one_fault(seed):
     rng = np.random.default_rng(seed)
+    draw = rng.random()
+    if draw < 0.35:
+        kind = camera if draw < 0.17 else file if draw < 0.25 else tensors if draw < 0.3 else knobs
+        trials, names, done = kind(rng)
+        found = find(trials, within)
+        return placed(found.causes, names), names, done, found, (base(rng), base(rng))
     ours, device, (names,), (done,) = faulty(rng)
     trials = [trial(rng, ours, device, str(i), declared=bool(rng.random() < 0.6)) for i in range(2)]
     found = find(trials, within)

@@ -12,7 +12,7 @@ contract of a family:
 - `id` is a word that stays for ever, kebab-case; several hypotheses may have the same id with other parameters
   (`resize-kernel` for each kernel). The same fault has the same id whichever family finds it.
 - What is dear to work out and needed by several families is kept in `trial.memo`; what holds for the stage and not for
-  one case has a key that begins with `stage/`, and `search` gives it to the other cases.
+  one case has a key that begins with `stage/`, and `search` gives it to the other cases. `stage/cases` are all cases.
 - The order of `search.FAMILIES` is the order in which outputs are changed when two hypotheses are put together.
 
 Types only in this file.

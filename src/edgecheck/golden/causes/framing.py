@@ -148,7 +148,7 @@ def usual() -> Iterator[Fit]:
     yield Fit(kind="stretch")
     for place in PLACES:
         for rounding in ("round", "floor", "ceil"):
-            yield Fit(kind="letterbox", place=place, rounding=rounding)  # type: ignore[arg-type]
+            yield Fit(kind="letterbox", place=place, rounding=rounding)
     for ratio in (1.0, *RATIOS):
         for place in PLACES[:3]:
             for rounding in ("floor", "round"):

@@ -36,11 +36,12 @@ class Reading:
     orientation: int
     fit: Fit
     kernel: str
-    rounding: str  # "" floats throughout, "bytes" rounded after the resize, "pillow" after each axis
+    rounding: str  # "" floats throughout, "bytes" rounded after the resize, "library" as its library does on bytes
     matrix: numpy.ndarray  # [source channels, target channels]
     offset: numpy.ndarray
     pad: numpy.ndarray | None
     left: float
+    raw: float  # the same on a few rows and columns, without the rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +102,35 @@ def read(source: numpy.ndarray, target: numpy.ndarray, like: Reading | None = No
     return settled(source, target, orientation, best[0], best[1], like)
 
 
+def left_by(source: numpy.ndarray, target: numpy.ndarray, reading: Reading) -> float:
+    """What the framing and kernel of a reading leave of another picture."""
+    seen = view(source, target, FINE, reading.orientation)
+    try:
+        return left(seen, reading.fit.frame(*seen.sizes), KERNELS[reading.kernel])
+    except ValueError:
+        return 9.0
+
+
 def same_way(source: numpy.ndarray, target: numpy.ndarray, like: Reading) -> bool:
     """The framing and kernel of another reading leave no more here than there."""
-    seen = view(source, target, FINE, like.orientation)
+    return left_by(source, target, like) < 1.3 * like.raw + 2e-6
+
+
+def alike(source: numpy.ndarray, target: numpy.ndarray, reading: Reading, like: Reading | None) -> Iterator[Reading]:
+    """Other framings that come to the same here, and then other kernels; those of the other side first."""
+    seen = view(source, target.astype(float), FINE, reading.orientation)
+    frame = reading.fit.frame(*seen.sizes)
+    fits = [*([like.fit] if like else []), *usual()]
+    same = [one for one in dict.fromkeys(fits) if one != reading.fit and is_framed(one, seen, frame)]
+    yield from (replace(reading, fit=one) for one in same)
+    for name, kernel in KERNELS.items():
+        if name != reading.kernel and left(seen, frame, kernel) <= 1.05 * reading.raw + 2e-6:
+            yield from (replace(reading, fit=one, kernel=name) for one in (reading.fit, *same))
+
+
+def is_framed(fit: Fit, seen: View, frame: Framing) -> bool:
     try:
-        return left(seen, like.fit.frame(*seen.sizes), KERNELS[like.kernel]) < 1.3 * like.left + 2e-6
+        return fit.frame(*seen.sizes) == frame
     except ValueError:
         return False
 
@@ -285,7 +310,7 @@ def settled(
     pad = np.median(target[outside], axis=0) if outside.any() else None
     total = float(((target - target.mean((0, 1))) ** 2).sum())
     best = None
-    for way in ("", "bytes", "pillow") if is_bytes(source) else ("",):
+    for way in ("", "bytes", "library") if is_bytes(source) else ("",):
         made = resampled(upright, frame, size, kernel, way)
         matrix, offset, remains = solved(made.reshape(-1, made.shape[-1]), wanted, False)
         first = like is not None and like.rounding == way
@@ -294,7 +319,7 @@ def settled(
     assert best is not None
     return Reading(
         orientation=orientation, fit=fit, kernel=kernel, rounding=best[1], matrix=best[2], offset=best[3],
-        pad=pad, left=best[0] / total,
+        pad=pad, left=best[0] / total, raw=left(view(source, target, FINE, orientation), frame, KERNELS[kernel]),
     )  # fmt: skip
 
 
@@ -308,8 +333,9 @@ def resampled(
     part = cropped(upright, frame)
     r = np.arange(rows.start, rows.stop) - frame.offset[0]
     c = np.arange(columns.start, columns.stop) - frame.offset[1]
-    if rounding == "pillow" and KERNELS[kernel].antialias:
-        return resize_bytes(KERNELS[kernel], part, frame.size)[np.ix_(r, c)].astype(np.float64)
+    if rounding == "library" and (KERNELS[kernel].antialias or kernel == "linear"):
+        result: numpy.ndarray = resize_bytes(KERNELS[kernel], part, frame.size)[np.ix_(r, c)].astype(np.float64)
+        return result
     made = resize(KERNELS[kernel], part, frame.size, r, c).astype(np.float64)
     return np.clip(np.rint(made), 0, 255) if rounding else made
 
@@ -323,7 +349,8 @@ def drawn(reading: Reading, source: numpy.ndarray, target: tuple[int, int]) -> n
     rows, columns = frame.inside(target)
     made = resampled(upright, frame, target, reading.kernel, reading.rounding) @ reading.matrix + reading.offset
     if made.shape[:2] == target:
-        return made
+        result: numpy.ndarray = made
+        return result
     if reading.pad is None:
         raise ValueError("the padding is not known")
     whole = np.broadcast_to(reading.pad, (*target, made.shape[-1])).copy()

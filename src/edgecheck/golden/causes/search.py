@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     import numpy
 
 #: Modules of this folder, in the order in which two changes of the outputs are made.
-FAMILIES = ("spatial", "tensors", "knobs", "channels", "geometry", "values", "precision", "layout", "decoder")
+FAMILIES = (
+    "spatial",
+    "tensors",
+    "knobs",
+    "strides",
+    "yuv",
+    "channels",
+    "geometry",
+    "values",
+    "precision",
+    "layout",
+    "decoder",
+)
 
 Within = Callable[[str, "numpy.ndarray", "numpy.ndarray"], bool]
 ENOUGH = 0.98  # of the squared difference; measured: see docs of `recognised`
@@ -143,6 +155,8 @@ class Table:
         self.whole = [promise(want, one.ours) for want, one in zip(self.wanted, self.trials, strict=True)]
         self.hypotheses = []
         seen = set()
+        for trial in self.trials:
+            trial.memo.setdefault("stage/cases", self.trials)
         for lead in leads(self.trials, self.whole):
             for place, one in proposed(lead):
                 key = (one.ids, one.on, one.say, repr(sorted(one.parameters.items())))
