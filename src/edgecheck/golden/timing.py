@@ -33,6 +33,8 @@ END_TO_END = "end_to_end"
 CONTENDED = 1.1  # wall time over processor time, in the middle launch: beyond it the process waited for processors
 LEVEL = 0.9  # of every interval
 MIDDLE, CALM = 0.5, 0.1  # the quantile that a launch is, and the one it is where the machine was busy
+BLOCKS, LEAST_BLOCK = 5, 20  # of a launch's samples, to see how a span moves with the canary
+FELT = (0.5, 2.0)  # that is believed
 DRAWS = 2000
 MOST_EXACT = 80  # launches of both sides whose orders are counted
 MOST_POINTS = 4096  # of a distribution that quantiles are read from
@@ -224,18 +226,41 @@ def _places(side: Timing) -> dict[int, int]:
 
 
 def _sides(ours: Timing, theirs: Timing, clock: Clock, *, canary: bool) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Logarithms of the launches of both sides."""
+    """Logarithms of the launches of both sides, less what the canary says of the machine."""
     import numpy
 
     share = CALM if clock == "processor" else MIDDLE
+    felt = _felt([*ours.launches, *theirs.launches], clock, share) if canary else 0.0
     found = []
     for side in (ours, theirs):
         centres = numpy.log(_quantiles([one.of(clock) for one in side.launches], share))
         if canary:
             beats = [one.canary for one in side.launches if one.canary is not None]
-            centres -= numpy.log(_quantiles(beats, share))
+            centres -= felt * numpy.log(_quantiles(beats, share))
         found.append(centres)
     return found[0], found[1]
+
+
+def _felt(launches: Sequence[Samples], clock: Clock, share: float) -> float:
+    """How many per cent the span moves where the canary moves by one, from what happened within launches.
+
+    A model of large tensors suffers more from its neighbours than a small product. Blocks of a launch are held against
+    the launch's own mean, so that neither launches nor sides, far apart as they may lie, have a say. 1 where there are
+    too few samples to ask.
+    """
+    import numpy
+
+    both = [(one.of(clock), one.canary) for one in launches if one.canary is not None]
+    if min(span.size for span, _ in both) < BLOCKS * LEAST_BLOCK:
+        return 1.0
+    moves: list[numpy.ndarray] = []
+    for which in (0, 1):
+        blocks = [block for pair in both for block in numpy.array_split(pair[which], BLOCKS)]
+        centres = numpy.log(_quantiles(blocks, share)).reshape(-1, BLOCKS)
+        moves.append(centres - centres.mean(axis=1, keepdims=True))
+    span, canary = moves
+    moved = float((canary**2).sum())
+    return float(numpy.clip((span * canary).sum() / moved, *FELT)) if moved else 1.0
 
 
 def _quantiles(launches: Sequence[numpy.ndarray], share: float) -> numpy.ndarray:
