@@ -19,6 +19,7 @@ from pathlib import Path
 
 from vela_rules.limits import TARGETS, Limit
 from vela_rules.report import limits_of, sections
+from vela_rules.semantics import CHECKED, fused, semantics
 
 
 def render(target: str, lines: list[str], measured: str, head: str) -> str:
@@ -33,7 +34,22 @@ def render(target: str, lines: list[str], measured: str, head: str) -> str:
         parts.append(f'[[op]]\nop = "{section.name}"\nsource = ["report:{section.line}"]\n')
     for limit, names in groups.values():
         parts.append(_limit(limit, names))
-    return "\n".join([*parts, measured])
+    listed = {section.name for section in ops}
+    return "\n".join([*parts, *(_refusable(target, op) for op in CHECKED if op not in listed), measured])
+
+
+def _refusable(target: str, op: str) -> str:
+    """An operator that the report does not list, but for which Vela may refuse the whole file."""
+    entry = f'[[op]]\nop = "{op}"\nverdict = "fallback"\nsay = "Vela leaves {op} to the CPU"\nsource = ["report:1"]\n'
+    unread = () if op == "GATHER" else ("inputs-present",)  # only the checks of GATHER look at its inputs
+    checks = (one for one in (*semantics(op), *fused(target, op)) if one.id not in unread)
+    limits = [one for one in checks if one.otherwise == "rejected"]
+    return "\n".join([entry, *(_of_fallback(one) for one in limits)])
+
+
+def _of_fallback(limit: Limit) -> str:
+    text = _limit(limit, []).replace("[[op_limit]]\nops = []\n", "[[op.limit]]\n")
+    return text.replace("otherwise = ", 'of = "fallback"\notherwise = ', 1)
 
 
 def _limit(limit: Limit, names: list[str]) -> str:

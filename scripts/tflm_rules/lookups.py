@@ -10,6 +10,12 @@ RULES: dict[str, list[Rule]] = {
         ("index-dtype", 'in[1].dtype == "int32"', "the indices must be int32", "gather.cc:122"),
         dtype(F8, "gather.cc:137"),
         (
+            "axis",
+            "(attr.axis if attr.axis >= 0 else attr.axis + len(shape1(in[0]))) in 0..len(shape1(in[0])) - 1",
+            "the axis must lie within the rank",
+            "gather.cc:149",
+        ),
+        (
             "batch-dims",
             "attr.batch_dims <= (attr.axis if attr.axis >= 0 else attr.axis + len(shape1(in[0])))",
             "batch_dims must be at most the axis",
@@ -60,6 +66,13 @@ RULES: dict[str, list[Rule]] = {
     "FILL": [
         constant("in[0]", "fill.cc:90"),
         ("as-many-sizes", "size(in[0]) == len(shape1(out[0]))", "the output must have the stated rank", "fill.cc:44"),
+        (
+            "sizes",
+            "not const(in[0]) or value(in[0]) == shape1(out[0])",
+            "the output must have the stated shape",
+            "fill.cc:33",
+        ),
+        ("value", "exists(in[1])", "the value must be there", "fill.cc:75"),
         ("scalar", "len(shape1(in[1])) == 0", "the value must be a scalar", "fill.cc:82"),
         ("output-dtype", "in[1].dtype == out[0].dtype", "value and output types must be equal", "fill.cc:85"),
         (
@@ -84,7 +97,24 @@ RULES: dict[str, list[Rule]] = {
         same("cumsum.cc:69"),
         shapes("cumsum.cc:70"),
     ],
-    **shared(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), SPACE),
+    "SPACE_TO_DEPTH": [
+        *SPACE,
+        (
+            "blocks",
+            "attr.block_size != 0 and shape1(in[0])[-3] % attr.block_size == 0 and shape1(in[0])[-2] % attr.block_size == 0",
+            "the blocks must divide height and width",
+            "space_to_depth.cc:65",
+        ),
+    ],
+    "DEPTH_TO_SPACE": [
+        *SPACE,
+        (
+            "blocks",
+            "attr.block_size > 0 and shape1(in[0])[-1] % (attr.block_size * attr.block_size) == 0",
+            "the squared block size must divide the depth",
+            "depth_to_space.cc:71",
+        ),
+    ],
     **shared(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), BATCH),
     "REVERSE_V2": [
         inputs("2", "reverse.cc:47"),
@@ -204,6 +234,12 @@ RULES: dict[str, list[Rule]] = {
             "all(shape1(t) == [shape1(in[18])[1], shape1(in[0])[2]] for t in [in[1], in[2], in[3], in[4]]) and all(shape1(t) == [shape1(in[18])[1], shape1(in[18])[1]] for t in [in[5], in[6], in[7], in[8]]) and all(shape1(t) == [shape1(in[18])[1]] for t in [in[12], in[13], in[14], in[15]]) and shape1(out[0]) == [shape1(in[0])[0], shape1(in[0])[1], shape1(in[18])[1]]",
             "weights, biases and output must fit input and state",
             "lstm_eval_common.cc:59",
+        ),
+        (
+            "states",
+            "all(prod(shape1(t)) == shape1(in[0])[1 if attr.time_major else 0] * shape1(in[18])[1] for t in [in[18], in[19]])",
+            "the states must hold batch times cells",
+            "lstm_eval_common.cc:85",
         ),
         (
             "plain",

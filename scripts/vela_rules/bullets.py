@@ -381,7 +381,9 @@ def bullets(target: str, op: str) -> list[tuple[str, Limit]]:
             Limit(
                 "constant-parameters",
                 " and ".join(
-                    f"exists(in[{i}]) and const(in[{i}])"
+                    f"(not exists(in[{i}]) or const(in[{i}]))"
+                    if op == "SLICE"
+                    else f"exists(in[{i}]) and const(in[{i}])"
                     for i in {"SLICE": (1, 2), "STRIDED_SLICE": (1, 2, 3)}.get(op, (1,))
                 ),
                 "its parameters must be constant",

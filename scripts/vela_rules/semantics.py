@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from vela_rules.fragments import first
 from vela_rules.limits import FUSED, QUANTIZE_HELP, Limit
 
+#: What Vela checks of an operator even where it is not on the report's list for a target.
+CHECKED = ("GATHER", "DIV", "L2_POOL_2D")
+
 
 def semantics(op: str) -> Iterator[Limit]:
     """What makes Vela refuse the whole file (tflite_model_semantics.cpp)."""
@@ -20,6 +23,12 @@ def semantics(op: str) -> Iterator[Limit]:
         "all(not quantized(t) or all(s <= 3.4028234e38 for s in t.scales) for t in inputs + outputs)",
         "quantisation scales must be finite",
         "ConstraintTensQuantScale",
+    )
+    yield refuse(
+        "empty-constant",
+        "all(not const(t) or variable(t) or known(size(t), 1) != 0 for t in inputs)",
+        "a constant must have values",
+        "ConstraintEmptyConstTensors",
     )
     if op not in ("READ_VARIABLE", "ASSIGN_VARIABLE"):
         yield refuse(
@@ -58,20 +67,20 @@ def semantics(op: str) -> Iterator[Limit]:
     if op == "CONV_2D":
         yield refuse(
             "group-depth",
-            "shape1(in[0])[-1] % shape1(in[1])[-1] == 0",
+            "([1] + shape1(in[0]))[-1] % ([1] + shape1(in[1]))[-1] == 0",
             "the input depth must be a multiple of the filter depth",
             "ConstraintConvGroupsIfmDepth",
         )
         yield refuse(
             "group-filters",
-            "shape1(in[1])[0] % max(shape1(in[0])[-1] // shape1(in[1])[-1], 1) == 0",
+            "(shape1(in[1]) + [1])[0] % max(([1] + shape1(in[0]))[-1] // ([1] + shape1(in[1]))[-1], 1) == 0",
             "the number of filters must be a multiple of the number of groups",
             "ConstraintConvGroupsNumFilters",
         )
     if op == "DEPTHWISE_CONV_2D":
         yield refuse(
             "depth-multiplier",
-            "shape1(in[0])[-1] * attr.depth_multiplier == shape1(out[0])[-1]",
+            "([1] + shape1(in[0]))[-1] * attr.depth_multiplier == ([1] + shape1(out[0]))[-1]",
             "the output depth must be input depth times depth_multiplier",
             "ConstraintDepthwiseConvOfmDepth",
         )
@@ -100,7 +109,7 @@ def semantics(op: str) -> Iterator[Limit]:
         at = "(attr.axis if attr.axis >= 0 else attr.axis + out[0].rank)"
         yield refuse(
             "axis",
-            "attr.axis >= -out[0].rank and attr.axis <= out[0].rank",
+            "attr.axis >= -out[0].rank and attr.axis < out[0].rank",
             "the axis must be one of the output's",
             "ConstraintAxisValid",
         )
@@ -214,7 +223,7 @@ def semantics(op: str) -> Iterator[Limit]:
         yield refuse("two-inputs", "len(inputs) == 2", "there must be two inputs", "ConstraintPadInputCount")
         yield refuse(
             "padded-shape",
-            f"{dynamic} or (const(in[1]) and in[0].rank == out[0].rank and size(in[1]) >= 2 * in[0].rank and all(shape1(in[0])[i] + value(in[1])[2 * i] + value(in[1])[2 * i + 1] == shape1(out[0])[i] for i in 0..in[0].rank - 1))",
+            f"{dynamic} or in[0].rank == 0 or (const(in[1]) and in[1].dtype in ['int32', 'int64', 'uint64'] and in[0].rank == out[0].rank and size(in[1]) >= 2 * in[0].rank and all(shape1(in[0])[i] + value(in[1])[2 * i] + value(in[1])[2 * i + 1] == shape1(out[0])[i] for i in 0..in[0].rank - 1))",
             "the paddings must be constant and the output's shape the input's plus the paddings",
             "ConstraintPadOutputShape",
         )
@@ -249,7 +258,7 @@ def semantics(op: str) -> Iterator[Limit]:
         )
         yield refuse(
             "inputs-24",
-            "exists(in[18]) and exists(in[19]) and not exists(in[24])",
+            "arity == 24",
             "there must be 24 inputs",
             "ConstraintLstmInputs",
         )
@@ -295,7 +304,7 @@ def semantics(op: str) -> Iterator[Limit]:
 
 def fused(target: str, op: str) -> Iterator[Limit]:
     """A fused activation is checked as an operator of its own, on the output's type."""
-    if op not in FUSED:
+    if op not in (*FUSED, "L2_POOL_2D"):
         return
     none = 'attr.fused_activation_function == "NONE"'
     yield Limit(
@@ -311,7 +320,14 @@ def fused(target: str, op: str) -> Iterator[Limit]:
         "with a fused activation the output must be quantised per tensor",
         ("optimiser:SupportedOperatorChecks",),
     )
-    if target != "ethos-u85":
+    if target == "ethos-u85":
+        yield Limit(
+            "activation-zero-point",
+            f'{none} or not quantized(out[0]) or all(z in -128..127 if out[0].dtype == "int8" else z in 0..255 if out[0].dtype == "uint8" else True for z in out[0].zero_points)',
+            "with a fused activation the output's zero point must lie in its type's range",
+            ("operators-u85:IFMZeroPoints",),
+        )
+    else:
         yield Limit(
             "activation-32-bit",
             f'{none} or out[0].dtype not in ["int32", "uint32"]',

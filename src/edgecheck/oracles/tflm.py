@@ -59,6 +59,8 @@ def judged(ran: Ran) -> tuple[str, str]:
         return "supported", "it was prepared and run once"
     if _ARENA.search(ran.text):
         return "invalid", f"the arena of {ARENA >> 20} MiB is too small"
+    if ran.value == "input":
+        return "invalid", f"its inputs cannot be set here: {_told(ran.text)}"
     if ran.value == "invoke" and _DATA.search(ran.text):
         return "invalid", f"the probe's values: {_told(ran.text)}"
     return "rejected", f"{ran.value}: {_told(ran.text)}"
