@@ -171,8 +171,8 @@ def entries() -> Iterator[tuple[str, str]]:
                 yield op, entry(op, place, groups(quantised), when, quantised=True)
 
 
-def cast() -> str:
-    text = '[[op]]\nop = "Cast"\nsource = ["measured"]\n'
+def cast(op: str) -> str:
+    text = f'[[op]]\nop = "{op}"\nsource = ["measured"]\n'
     text += limit(
         id="rank-5-int64-bool", when=CAST_5_D, require="in[0].rank != 5", otherwise="rejected", source=["measured"],
         say="5 dimensions of int64 or bool are taken, and then not compiled",
@@ -225,7 +225,7 @@ def quantisation(domain: str, ops: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    made = [*entries(), ("Cast", cast())]
+    made = [*entries(), *((op, cast(op)) for op in ("Cast", "CastLike"))]
     made += [
         (
             "Constant",

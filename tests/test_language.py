@@ -84,6 +84,7 @@ X, DYNAMIC, NO_RANK = tensor(), tensor(shape=(1, None, 8, 3)), tensor(shape=None
         ("max(in[0].shape) == 8", True),
         ("same(in[0].shape[1], in[0].shape[2], 8)", True),
         ("op == 'CONV_2D' and op_version == 1 and graph == 0", True),
+        ("canonical('bhid, bhjd -> bhij') == 'abcd,abed->abce' and canonical('...ij->...j') == '...ab->...b'", True),
     ],
 )
 def test_value(text, expected):

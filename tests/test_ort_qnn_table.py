@@ -74,9 +74,40 @@ def test_an_operator_without_a_builder_falls_back() -> None:
     assert said(node("Det", {**X, "s": [3, 3]}))[0] == "fallback"
 
 
-def test_what_was_not_swept_is_unknown() -> None:
-    """Never "falls back" for what was seen taken."""
-    assert said(node("LpPool", kernel_shape=[2, 2]))[0] == "unknown"
+def test_operators_without_a_builder_run_as_their_bodies() -> None:
+    """What the CPU has no kernel for is inlined, and its operators are then taken; what it has one for is not."""
+    classes: list[Spec] = [{"t": "float32", "s": [2, 5, 4]}, {"t": "int64", "s": [2, 4], "n": "target"}]
+    scalar: Spec = {"o": [{"t": "float32", "s": [], "n": "y"}]}
+    assert said(node("NegativeLogLikelihoodLoss", *classes) | scalar)[0] == "supported"
+    assert said(node("SoftmaxCrossEntropyLoss", *classes) | scalar)[0] == "fallback"
+    doubles = [{**classes[0], "t": "float64"}, classes[1]]
+    assert said(node("NegativeLogLikelihoodLoss", *doubles, dtype="float64"))[0] == "rejected"
+
+
+@pytest.mark.parametrize(("inner", "expected"), [("Relu", "supported"), ("Acosh", "fallback")])
+def test_an_if_goes_where_its_branches_go(inner: str, expected: str) -> None:
+    def branch(op: str) -> Spec:
+        made: Spec = {"n": f"z{op}", "t": "float32", "s": [3, 4]}
+        nodes = [{"op": op, "a": {}, "i": [{"n": "x", "t": "float32", "s": [3, 4]}], "o": [made]}]
+        return {"nodes": nodes, "i": [], "o": [made]}
+
+    spec = node("If", {"t": "bool", "s": []}, then_branch=branch(inner), else_branch=branch("Sigmoid"))
+    assert said({**spec, "o": [{"t": "float32", "s": [3, 4], "n": "y"}]})[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("equation", "expected"),
+    [
+        ("bhid,bhjd->bhij", "supported"),
+        ("nij, njk -> nik", "supported"),
+        ("bhwc,wkc->bhwk", "supported"),
+        ("ij,jk->ki", "fallback"),
+    ],
+)
+def test_an_einsum_that_is_a_matrix_product(equation: str, expected: str) -> None:
+    sides = equation.replace(" ", "").partition("->")[0].split(",")
+    inputs: list[Spec] = [{"t": "float32", "s": [3] * len(side), "n": side} for side in sides]
+    assert said(node("Einsum", *inputs, equation=equation))[0] == expected
 
 
 def test_operators_side_by_side_share_no_tensor() -> None:
@@ -113,6 +144,8 @@ def test_who_has_the_operator(placed: dict[str, list[str]], alone: bool, expecte
         ("Failed to compose Qnn graph.", "rejected", "not compiled"),
         ("NOT_IMPLEMENTED : Could not find an implementation for Det(11)", "rejected", "no kernel"),
         ("[ONNXRuntimeError] : 10 : INVALID_GRAPH : Type Error", "invalid", "INVALID_GRAPH"),
+        ("Having zero graph inputs is not supported on this backend.", "invalid", "zero graph inputs"),
+        ("Failed to construct locale with name:en_US.UTF-8", "inconclusive", "locale"),
     ],
 )
 def test_why_no_session_was_made(message: str, verdict: str, why: str) -> None:

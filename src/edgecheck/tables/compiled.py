@@ -139,7 +139,7 @@ def _ops(document: Mapping[str, Any], where: str, sources: Mapping[str, Any]) ->
 _NEAR = frozenset({
     "const", "dtype", "rank", "size", "shape", "shape1", "shape4", "static", "quantized", "per_channel", "sparse",
     "variable", "broadcast", "same", "pow2", "len", "whole", "min", "max", "sum", "prod", "abs", "round", "floor",
-    "ceil", "log2", "all", "any", "exists", "known", "written",
+    "ceil", "log2", "all", "any", "exists", "known", "written", "canonical",
 })  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def _far(limit: Mapping[str, Any]) -> bool:
 def _near(tree: Tree) -> bool:
     if not isinstance(tree, list):
         return True
-    if tree[0] == "graph" or (tree[0] == "call" and tree[1] not in _NEAR):
+    if tree[0] in ("graph", "inside") or (tree[0] == "call" and tree[1] not in _NEAR):
         return False
     if tree[0] == "get" and tree[2] in ("producer", "consumers", "name"):
         return False

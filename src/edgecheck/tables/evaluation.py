@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edgecheck.errors import FormatError
-from edgecheck.model.graph import Tensor
+from edgecheck.model.graph import Node, Tensor
 from edgecheck.tables.functions import FUNCTIONS
 from edgecheck.tables.phrases import Tree, words
 from edgecheck.tables.scope import LARGEST_VALUE, Absent, Scope, Unknown, tensor_field
@@ -189,9 +189,18 @@ def _name(tree: Tree, scope: Scope) -> Any:
             return scope.node.graph
         case "arity":
             return len(scope.node.inputs)
+        case "inside":
+            within = (scope.edges.nodes.get(number, ()) for number in scope.node.subgraphs)
+            return [_verdict(node, scope) for nodes in within for node in nodes]
         case _:
             version = scope.node.version
             return Unknown("the operator's version is not known") if version is None else version
+
+
+def _verdict(node: Node, scope: Scope) -> str | Unknown:
+    """Of another node on the same target."""
+    verdict = "unknown" if scope.verdict is None else scope.verdict(node)
+    return Unknown(f"{node.op} within it is not decided") if verdict == "unknown" else verdict
 
 
 def _get(tree: Tree, scope: Scope) -> Any:
@@ -346,6 +355,6 @@ _HEADS: dict[str, Callable[[Tree, Scope], Any]] = {
     "call": _call,
     "var": lambda t, s: s.bound[t[1]],
     "held": lambda t, _: t[1],
-    **dict.fromkeys(("inputs", "outputs", "op", "op_version", "graph", "arity"), _name),
+    **dict.fromkeys(("inputs", "outputs", "op", "op_version", "graph", "arity", "inside"), _name),
     **dict.fromkeys((*_BINARY, "not in"), _binary),
 }

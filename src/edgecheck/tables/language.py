@@ -81,10 +81,11 @@ PLAIN_FUNCTIONS = frozenset(
         "all",
         "any",
         "prod",
+        "canonical",
     }
 )
 FUNCTIONS = TENSOR_FUNCTIONS | PLAIN_FUNCTIONS
-NAMES = frozenset({"inputs", "outputs", "op", "op_version", "graph", "arity"})
+NAMES = frozenset({"inputs", "outputs", "op", "op_version", "graph", "arity", "inside"})
 LONGEST = 4000  # characters of one limit
 
 _TOKEN = re.compile(

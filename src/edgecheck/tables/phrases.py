@@ -43,6 +43,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "op": lambda: "op",
     "op_version": lambda: "op version",
     "arity": lambda: "number of inputs",
+    "inside": lambda: "the verdicts within it",
     "graph": lambda: "graph",
     "get": lambda owner, field: f"{words(owner)}'s {field.replace('_', ' ')}",
     "index": lambda items, place: f"{words(items)}[{words(place)}]",

@@ -31,6 +31,7 @@ class Edges:
 
     producer: Mapping[int, Node]
     consumers: Mapping[int, tuple[Node, ...]]
+    nodes: Mapping[int, tuple[Node, ...]] = field(default_factory=dict)  # of each graph, by its number
 
     @classmethod
     def of(cls, graphs: Sequence[Graph]) -> Edges:
@@ -44,7 +45,8 @@ class Edges:
                 for tensor in node.inputs:
                     if tensor is not None:
                         consumers.setdefault(id(tensor), []).append(node)
-        return cls(producer, {key: tuple(nodes) for key, nodes in consumers.items()})
+        read = {key: tuple(nodes) for key, nodes in consumers.items()}
+        return cls(producer, read, {graph.index: graph.nodes for graph in graphs})
 
 
 @dataclass(slots=True)
