@@ -41,14 +41,6 @@ DOCUMENTED = {
         "FakeQuantize", "GroupNorm", "Normalize", "PriorBox", "PriorBoxClustered", "Swish",
     ),
 }  # fmt: skip
-#: Of com.microsoft, found by asking the frontend about every operator of ONNX Runtime: it has a rule, and no valid probe here.
-RULES = (
-    "Attention", "BiasAdd", "BifurcationDetector", "DequantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul",
-    "EmbedLayerNormalization", "FusedGemm", "GatherBlockQuantized", "GatherND", "GroupNorm", "GroupQueryAttention",
-    "MatMulIntegerToFloat", "MatMulNBits", "MultiHeadAttention", "Pad", "QLinearAveragePool", "QLinearConcat", "QLinearLeakyRelu",
-    "QLinearMul", "QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere", "QuantizeLinear", "Range",
-    "RotaryEmbedding", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "Trilu",
-)  # fmt: skip
 _OF_SHAPES = {"Range"}  # folded where sizes are static
 _MAPPED = re.compile(r"MAP_ENTRY\((?:ov::)?(?:op::|opset\w*::|op_util::|\w+::)*(\w+)\)")
 _ASK = """\
@@ -88,20 +80,14 @@ def operations(python: Path, folder: Path, out: Path) -> None:
 def cpu() -> Iterator[str]:
     rows = [json.loads(line) for line in EVIDENCE.read_text().splitlines()]
     taken = {row["op"] for row in rows if row["target"] == "openvino-cpu" and row["verdict"] == "supported"}
-    taken.add("Loop")  # onnx's node test test_loop11: too long a description to be kept
+    taken |= {
+        "Loop",
+        "com.microsoft::DynamicQuantizeLSTM",
+    }  # a node test and a real model's: too long to be kept as probes
     documented = {f"{domain}::{op}": domain for domain, ops in DOCUMENTED.items() for op in ops}
-    ruled = {f"com.microsoft::{op}" for op in RULES}
-    for op in sorted(taken | set(documented) | ruled):
+    for op in sorted(taken | set(documented)):
         cited = [f"docs:{documented[op]}"] if op in documented else []
-        seen = op in taken or op in documented or op == "com.microsoft::DynamicQuantizeLSTM"
-        yield entry(op, *cited, *([f"measured:{op.rpartition('::')[2]}"] if op in taken | ruled else []))
-        if not seen:
-            place = f"measured:{op.rpartition('::')[2]}"
-            yield (
-                '[[op.limit]]\nid = "rule-only"\n'
-                'opaque = "the frontend has a rule for it; no node of it was compiled for the table"\n'
-                f'source = ["{place}"]\n'
-            )
+        yield entry(op, *cited, *([f"measured:{op.rpartition('::')[2]}"] if op in taken else []))
 
 
 def npu(checkout: Path, kinds: Path) -> Iterator[str]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-from edgecheck.oracles import Answer, isolated, onnx_alone
+from edgecheck.oracles import isolated, onnx_alone
 
 NAME = "MNN"
 ENVIRONMENT = "mnn"
-NEEDS = ("MNN",)
+NEEDS = ("MNN", "onnxruntime")
 TARGETS = ("mnn",)
 SECONDS = 60.0
 
@@ -26,11 +25,7 @@ _STAMP = re.compile(r"\[\d\d:\d\d:\d\d\] (\S*:\d+: )?")
 def warm_up() -> None:
     """Load the converter's library once, before the forks."""
     import _tools  # noqa: F401
-
-
-def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
-    """One answer for each operator of the file."""
-    return onnx_alone.answers(model, _judged)
+    import onnxruntime  # noqa: F401
 
 
 def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
@@ -62,3 +57,6 @@ def _converted(model: str, out: str) -> int:
 
     _tools.mnnconvert(["mnnconvert", "-f", "ONNX", "--modelFile", model, "--MNNModel", out, "--bizCode", "edgecheck"])
     return 0
+
+
+verdicts = onnx_alone.asking(_judged)

@@ -11,17 +11,18 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
+from edgecheck.lifetime import end_with_parent
 from edgecheck.model import formats
-from edgecheck.oracles import Answer, isolated, onnx_alone
+from edgecheck.oracles import isolated, onnx_alone
 
 NAME = "ncnn"
 ENVIRONMENT = "ncnn"
-NEEDS = ("ncnn", "pnnx")
+NEEDS = ("ncnn", "pnnx", "onnxruntime")
 TARGETS = ("ncnn",)
-SECONDS = 60.0
+SECONDS = 45.0
+MEMORY = 6 << 30  # bytes of address space; pnnx was seen to ask for 40 GB
 
 _MISSING = re.compile(r"layer (?P<layer>\S+) not exists or registered")
 _INVALID = re.compile(r"ort CreateSession failed (?P<why>.*)|ModelProto load failed")
@@ -30,11 +31,7 @@ _INVALID = re.compile(r"ort CreateSession failed (?P<why>.*)|ModelProto load fai
 def warm_up() -> None:
     """Import it once, before the forks."""
     import ncnn  # noqa: F401
-
-
-def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
-    """One answer for each operator of the file."""
-    return onnx_alone.answers(model, _judged)
+    import onnxruntime  # noqa: F401
 
 
 def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
@@ -43,7 +40,7 @@ def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
         try:
             done = subprocess.run(
                 [_pnnx(), "m.onnx", "fp16=0"], cwd=folder, capture_output=True, text=True, errors="replace",
-                timeout=SECONDS, check=False,
+                timeout=SECONDS, check=False, preexec_fn=_bounded,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return "inconclusive", f"pnnx gave no answer in {SECONDS:g} s"
@@ -61,6 +58,14 @@ def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
         return "inconclusive", f"ncnn has no layer {missing['layer']}, which may be of what stands around the operator"
     layer = f"ncnn has no layer {missing['layer']}" if missing else onnx_alone.short(ran.failure or ran.text)
     return "rejected", layer
+
+
+def _bounded() -> None:
+    """In pnnx's process: it ends with this one, and where its memory grows without end, by itself."""
+    import resource  # not on Windows
+
+    end_with_parent()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def _not_converted(code: int, told: str) -> tuple[str, str]:
@@ -83,3 +88,6 @@ def _loaded(folder: str) -> int:
 
     net = ncnn.Net()
     return int(net.load_param(f"{folder}/m.ncnn.param") or net.load_model(f"{folder}/m.ncnn.bin"))
+
+
+verdicts = onnx_alone.asking(_judged)

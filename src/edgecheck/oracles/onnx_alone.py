@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edgecheck.model import formats
-from edgecheck.oracles import Answer, Ran, onnx_cut
+from edgecheck.oracles import Answer, Ran, onnx_cut, onnx_valid
 
 #: (model file, name and operator of the node asked about) → verdict and reason.
 Judge = Callable[[Path, str, str], tuple[str, str]]
+#: What an oracle offers under the name `verdicts`.
+Verdicts = Callable[[Path, str, Mapping[str, str]], list[Answer]]
 
 INCONCLUSIVE = ("killed by", "no answer in")
+
+
+def asking(judge: Judge) -> Verdicts:
+    """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`."""
+
+    def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
+        return answers(model, lambda file, name, op: _validated(file, *judge(file, name, op)))
+
+    return verdicts
+
+
+def _validated(model: Path, verdict: str, reason: str) -> tuple[str, str]:
+    told = onnx_valid.complaint(model) if verdict == "rejected" else None
+    return (verdict, reason) if told is None else ("invalid", short(f"ONNX Runtime refuses it too: {told}"))
 
 
 def answers(model: Path, judge: Judge) -> list[Answer]:

@@ -7,14 +7,13 @@ or where compiling fails: the CPU is the last device, there is nothing to fall b
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-from edgecheck.oracles import Answer, isolated, onnx_alone
+from edgecheck.oracles import isolated, onnx_alone
 
 NAME = "openvino"
 ENVIRONMENT = "openvino"
-NEEDS = ("openvino",)
+NEEDS = ("openvino", "onnxruntime")
 TARGETS = ("openvino-cpu",)
 SECONDS = 60.0
 
@@ -31,12 +30,8 @@ def _names(listed: str) -> list[str]:
 
 def warm_up() -> None:
     """Import it once, before the forks; a `Core` would start threads, which do not survive one."""
+    import onnxruntime  # noqa: F401
     import openvino  # noqa: F401
-
-
-def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
-    """One answer for each operator of the file."""
-    return onnx_alone.answers(model, _judged)
 
 
 def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
@@ -66,3 +61,6 @@ def _asked(path: str) -> list[str]:
     if not left:
         core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1})
     return left
+
+
+verdicts = onnx_alone.asking(_judged)
