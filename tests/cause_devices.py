@@ -422,28 +422,43 @@ def trial(rng, ours, device, name="0", declared=True) -> Trial:
     )  # fmt: skip
 
 
+GROUPS = [  # two of one group are one fault in another form, or hide each other
+    {"normalisation", "value_range", "divided_twice", "not_divided"}, {"flip", "turn", "mirrored_turn"}, {"aspect", "crop", "crop_offset"},
+    {"aspect", "letterbox_offset"}, {"aspect", "letterbox_rounding"}, {"aspect", "pad_value"}, {"clipped", "not_divided"}, {"clipped", "normalisation"},
+]  # fmt: skip
+
+
+def with_faults(start, chosen, seeds):
+    """The wrapper with these faults, and their names; None where one does not apply."""
+    device, names = start, []
+    for one, seed in sorted(zip(chosen, seeds), key=lambda pair: -ORDER[pair[0]]):
+        made = one(np.random.default_rng(seed), device)
+        if made is None or made[1] is None:
+            return None
+        device = made[0]
+        names.append((one.__name__, made[1]))
+    return device, names
+
+
 def faulty(rng, count=1):
-    """(ours, device, the names that are right for each fault, what was done)."""
+    """(ours, device, the names that are right for each fault, what was done). Each fault shows beside the others."""
     while True:
-        ours = device = base(rng)
-        names, done, stages = [], [], [ours]
-        chosen = [FAULTS[i] for i in rng.permutation(len(FAULTS))[:count]]
-        for one in sorted(chosen, key=ORDER.__getitem__, reverse=True):
-            made = one(rng, device)
-            if made is None or made[1] is None:
-                break
-            device = made[0]
-            stages.append(device)
-            names.append(made[1])
-            done.append(one.__name__)
+        ours = base(rng)
+        chosen, seeds = [FAULTS[i] for i in rng.permutation(len(FAULTS))[:count]], [int(rng.integers(1 << 30)) for _ in range(count)]
         picture = photo(rng)
-        if {"clipped", "not_divided"} == set(done) or {"clipped", "normalisation"} == set(done):
-            continue  # nearly everything is cut off: nothing is left to see
-        if len(names) < count or (count == 2 and names[0] & names[1]):
+        made = with_faults(ours, chosen, seeds)
+        done = [one.__name__ for one in chosen]
+        if made is None or any(set(done) <= one for one in GROUPS) and count == 2 or len(set(done)) < count:
             continue
-        made = [one(picture) for one in stages]
-        if not any(within("", one, other) for one, other in zip(made, made[1:])):
-            return ours, device, names, done
+        device, names = made
+        if count == 2 and names[0][1] & names[1][1]:
+            continue
+        rest = [with_faults(ours, chosen[:i] + chosen[i + 1 :], seeds[:i] + seeds[i + 1 :]) for i in range(count)]
+        if any(one is None for one in rest):
+            continue
+        final = device(picture)
+        if not any(within("", one[0](picture), final) for one in rest):
+            return ours, device, [one[1] for one in names], [one[0] for one in names]
 
 
 # Camera frames: OpenCV on one side, matrices of our own or OpenCV with another code on the other

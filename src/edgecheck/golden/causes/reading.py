@@ -89,17 +89,30 @@ def read(source: numpy.ndarray, target: numpy.ndarray, like: Reading | None = No
     if min(*source.shape[:2], *target.shape[:2]) < 8 or not np.isfinite(target).all() or np.ptp(target) == 0:
         return None
     target = target.astype(np.float64)
-    if like is not None and same_way(source, target, like):
-        return settled(source, target, like.orientation, like.fit, like.kernel, like)
+    if like is not None and (kept := as_before(source, target, like)) is not None:
+        return kept
     source = np.ascontiguousarray(source) if is_bytes(source) else source.astype(np.float32)
     orientation = which_way(source, target, like)
     framing = frames(view(source, target, COARSE, orientation), like)
     if not framing:
         return None
-    best = refine(view(source, target, FINE, orientation), framing, like)
-    if best is None or best[2] > POOR:
+    found = refine(view(source, target, FINE, orientation), framing, like)
+    if not found or found[0][2] > POOR:
         return None
-    return settled(source, target, orientation, best[0], best[1], like)
+    readings = [settled(source, target, orientation, fit, kernel, like) for fit, kernel, _ in found]
+    least = min(one.left for one in readings)
+    return next(one for one in readings if one.left <= 1.05 * least + 1e-7)
+
+
+def as_before(source: numpy.ndarray, target: numpy.ndarray, like: Reading) -> Reading | None:
+    """Framing, kernel and rounding of another reading, where they leave no more here than there."""
+    if left_by(source, target, like) > 1.5 * like.raw + 1e-5:
+        return None
+    try:
+        kept = settled(source, target, like.orientation, like.fit, like.kernel, like)
+    except ValueError:
+        return None
+    return kept if kept.left < 1.3 * like.left + 3e-7 else None
 
 
 def left_by(source: numpy.ndarray, target: numpy.ndarray, reading: Reading) -> float:
@@ -111,21 +124,25 @@ def left_by(source: numpy.ndarray, target: numpy.ndarray, reading: Reading) -> f
         return 9.0
 
 
-def same_way(source: numpy.ndarray, target: numpy.ndarray, like: Reading) -> bool:
-    """The framing and kernel of another reading leave no more here than there."""
-    return left_by(source, target, like) < 1.3 * like.raw + 2e-6
-
-
 def alike(source: numpy.ndarray, target: numpy.ndarray, reading: Reading, like: Reading | None) -> Iterator[Reading]:
     """Other framings that come to the same here, and then other kernels; those of the other side first."""
     seen = view(source, target.astype(float), FINE, reading.orientation)
     frame = reading.fit.frame(*seen.sizes)
-    fits = [*([like.fit] if like else []), *usual()]
+    fits = nearest_first(like)
     same = [one for one in dict.fromkeys(fits) if one != reading.fit and is_framed(one, seen, frame)]
     yield from (replace(reading, fit=one) for one in same)
     for name, kernel in KERNELS.items():
         if name != reading.kernel and left(seen, frame, kernel) <= 1.05 * reading.raw + 2e-6:
             yield from (replace(reading, fit=one, kernel=name) for one in (reading.fit, *same))
+
+
+def nearest_first(like: Reading | None) -> list[Fit]:
+    """The usual framings, those first that have most in common with the other side's."""
+    fits = [*([like.fit] if like else []), *usual()]
+    if like is None:
+        return fits
+    fields = ("kind", "ratio", "place", "rounding", "shift", "grow")
+    return sorted(fits, key=lambda one: sum(getattr(one, name) != getattr(like.fit, name) for name in fields))
 
 
 def is_framed(fit: Fit, seen: View, frame: Framing) -> bool:
@@ -155,10 +172,12 @@ def best_plain(seen: View, like: Reading | None) -> float:
 
 def frames(seen: View, like: Reading | None, count: int = 6) -> list[Fit]:
     """The framings that fit best, with two kernels to look through."""
-    found = distinct(*seen.sizes, iter([*([like.fit] if like else []), *usual()]))
+    found = distinct(*seen.sizes, iter(nearest_first(like)))
     scores = {fit: left(seen, frame, KERNELS["linear-antialias"]) for frame, fit in found.items()}
     ranked = sorted(scores, key=lambda one: scores[one])
     near = [one for one in ranked if scores[one] < 2.5 * scores[ranked[0]] + 0.01] if ranked else []
+    if not near or scores[near[0]] > 2.5 * POOR:
+        return []
     return near[:count]
 
 
@@ -224,41 +243,40 @@ def solved(x: numpy.ndarray, y: numpy.ndarray, curved: bool) -> tuple[numpy.ndar
     return matrix, answer[-1] - x.mean(0) @ matrix, remains
 
 
-def refine(seen: View, fits: list[Fit], like: Reading | None) -> tuple[Fit, str, float] | None:
-    """Framing and kernel in turn until neither changes; then the framing moved by a pixel or two, if that helps."""
+def refine(seen: View, fits: list[Fit], like: Reading | None) -> list[tuple[Fit, str, float]]:
+    """Framing and kernel in turn; then the framing moved by a pixel or two, if that helps. The best, and its equals."""
     source, target = seen.sizes
     curved = False
-    found = best_kernel(seen, fits[:2], like, curved)
-    if found[2] > NEARLY and (bent := best_kernel(seen, fits[:2], like, True))[2] < 0.5 * found[2]:
+    found = best_kernels(seen, fits[:2], like, curved)
+    if found[0][2] > NEARLY and (bent := best_kernels(seen, fits[:2], like, True))[0][2] < 0.5 * found[0][2]:
         curved, found = True, bent
     candidates = distinct(source, target, iter([*([like.fit] if like else []), *fits]))
-    scores = {fit: left(seen, frame, KERNELS[found[1]], curved) for frame, fit in candidates.items()}
+    scores = {fit: left(seen, frame, KERNELS[found[0][1]], curved) for frame, fit in candidates.items()}
     near = [one for one in sorted(scores, key=lambda one: scores[one])[:3] if one not in fits[:2]]
-    if near and scores[near[0]] < 1.5 * found[2]:
-        other = best_kernel(seen, [near[0], found[0]], like, curved)
-        found = other if other[2] <= found[2] else found
-    moved = shifted(seen, found, curved)
-    if moved[2] < 0.5 * found[2] and found[2] > 1e-4:
-        again = best_kernel(seen, [moved[0], found[0]], like, curved)
-        found = again if again[2] < moved[2] else moved
+    if near and scores[near[0]] < 1.5 * found[0][2] + 1e-5:
+        found = best_kernels(seen, [found[0][0], near[0]], like, curved)
+    moved = shifted(seen, found[0], curved)
+    if moved[2] < 0.5 * found[0][2] and found[0][2] > 1e-4:
+        found = best_kernels(seen, [moved[0], found[0][0]], like, curved)
     return found
 
 
-def best_kernel(seen: View, fits: list[Fit], like: Reading | None, curved: bool) -> tuple[Fit, str, float]:
-    """Every kernel on every framing; among equals the one of the other side, then the simplest."""
+def best_kernels(seen: View, fits: list[Fit], like: Reading | None, curved: bool) -> list[tuple[Fit, str, float]]:
+    """Every kernel on every framing: those that are about as good as the best, the other side's first."""
     sizes = seen.sizes
     scores = {
         (fit, name): left(seen, fit.frame(*sizes), kernel, curved) for fit in fits for name, kernel in KERNELS.items()
     }
     least = min(scores.values())
-    equal = [key for key, one in scores.items() if one <= 1.05 * least + 2e-6]
+    equal = [key for key, one in scores.items() if one <= 1.3 * least + 1e-5]
 
     def preference(key: tuple[Fit, str]) -> tuple[bool, bool, float]:
         fit, name = key
         return (like is None or fit != like.fit, like is None or name != like.kernel, scores[key])
 
-    fit, name = min(equal, key=preference)
-    return fit, name, scores[fit, name]
+    same = sorted(equal, key=preference)[:2]
+    best = sorted(equal, key=lambda key: scores[key])[:2]
+    return [(fit, name, scores[fit, name]) for fit, name in dict.fromkeys((*same, *best))]
 
 
 def shifted(seen: View, found: tuple[Fit, str, float], curved: bool) -> tuple[Fit, str, float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.golden.causes import Arrays, Cause, Hypothesis, Trial
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Modules of this folder, in the order in which two changes of the outputs are made.
 FAMILIES = (
+    "memory", "spectra", "sounds", "texts",
     "spatial",
     "tensors",
     "knobs",
@@ -32,7 +33,8 @@ FAMILIES = (
     "precision",
     "layout",
     "decoder",
-)
+    "quantising", "chances", "detections",
+)  # fmt: skip
 
 Within = Callable[[str, "numpy.ndarray", "numpy.ndarray"], bool]
 ENOUGH = 0.98  # of the squared difference; measured: see docs of `recognised`
@@ -42,7 +44,8 @@ BUDGET = 2500  # predictions
 CASES = 6  # that hypotheses are tried on
 LEADS = 2  # that families look at
 PARTNERS = 14
-FLOOR = 1e-6  # nothing is gained by explaining more than all but this
+FLOOR = 1e-8  # of a tensor's variance: nothing is gained by leaving less
+LITTLE = 0.02  # of a tensor's variance: where more is left, a cause does not explain the device's values
 ORDER = {"input": 0, "knobs": 1, "stage": 2, "output": 3}
 
 
@@ -52,6 +55,8 @@ class Tried:
 
     parts: tuple[Hypothesis, ...]
     share: float
+    left: float  # of the tensors' variance, per case
+    total: float  # of the same, without an explanation
     within: bool = False
     promises: tuple[float, float] = (0.0, 0.0)  # the share after a factor and an offset, and with places mixed
 
@@ -70,7 +75,7 @@ class Tried:
     @property
     def rank(self) -> float:
         """Orders of magnitude of the difference that are explained, less what the explanation costs."""
-        explained = -math.log10(max(1.0 - self.share, FLOOR))
+        explained = math.log10(max(self.total, FLOOR) / max(self.left, FLOOR))
         return explained + self.within - 0.25 * self.cost - 0.3 * self.fit
 
 
@@ -100,7 +105,7 @@ def find(trials: Sequence[Trial], within: Within, *, budget: int = BUDGET, most:
         return Found(causes=(), closest=None, predictions=0)
     table = Table(trials=chosen, within=within, budget=budget)
     singles = [one for one in (table.measure((part,)) for part in table.hypotheses) if one]
-    pairs = [] if any(exact(one) for one in singles) else list(table.pairs(singles))
+    pairs = [] if any(table.exact(one) for one in singles) else list(table.pairs(singles))
     ranked = best_of_each([table.judged(one) for one in shortlist([*singles, *pairs])])
     causes = recognised(ranked)[:most]
     nearest = cause(ranked[0]) if ranked and ranked[0].share > 0 else None
@@ -180,6 +185,7 @@ class Table:
     def measure(self, parts: tuple[Hypothesis, ...]) -> Tried | None:
         """The share that is explained over all cases; stops after the first case where it explains nothing."""
         left = total = 0.0
+        count = 0
         first = (0.0, 0.0)
         for number, (trial, want, whole) in enumerate(zip(self.trials, self.wanted, self.whole, strict=True)):
             predicted = self.predict(trial, parts)
@@ -190,9 +196,10 @@ class Table:
                 first = (gain(seen.scaled, whole.scaled), gain(seen.mixed, whole.mixed))
             left += whole.left if predicted is None else energy(want, predicted)
             total += whole.left
+            count += 1
             if number == 0 and left > 0.9 * total:
                 break
-        return Tried(parts=parts, share=gain(left, total), promises=first)
+        return Tried(parts=parts, share=gain(left, total), left=left / count, total=total / count, promises=first)
 
     def pairs(self, singles: list[Tried]) -> Iterator[Tried]:
         """Two hypotheses together, the promising ones first, until the budget is spent or one explains all."""
@@ -208,12 +215,16 @@ class Table:
             if found is None:
                 continue
             yield found
-            if exact(found):
+            if self.exact(found):
                 return
 
     def judged(self, tried: Tried) -> Tried:
         """The same, with whether it brings every case within the tolerance."""
-        return Tried(parts=tried.parts, share=tried.share, within=self.fits(tried.parts), promises=tried.promises)
+        return replace(tried, within=self.fits(tried.parts))
+
+    def exact(self, tried: Tried) -> bool:
+        """So much is explained that no second fault is looked for."""
+        return tried.share > 0.999 and tried.fit <= 1 and self.fits(tried.parts)
 
     def fits(self, parts: tuple[Hypothesis, ...]) -> bool:
         for trial in self.trials:
@@ -270,11 +281,6 @@ def gain(left: float, total: float) -> float:
     return 1.0 - left / total if total > 0 else 0.0
 
 
-def exact(tried: Tried) -> bool:
-    """So much is explained that no second fault is looked for."""
-    return tried.share > 1 - FLOOR and tried.fit <= 1
-
-
 def partners(singles: list[Tried]) -> Iterator[tuple[Hypothesis, Hypothesis]]:
     """Pairs in the order of their promise.
 
@@ -322,7 +328,7 @@ def recognised(ranked: list[Tried]) -> list[Tried]:
     """Those that are believed: within the tolerance, or nearly all explained and clearly better than what follows."""
     if not ranked:
         return []
-    believed = [one for one in ranked if one.within or one.share >= (FITTED if one.fit else ENOUGH)]
+    believed = [one for one in ranked if one.within or enough(one)]
     if not believed or believed[0].within:
         return believed
     top = believed[0]
@@ -330,6 +336,11 @@ def recognised(ranked: list[Tried]) -> list[Tried]:
     if any(1 - top.share > CLEARLY * (1 - one.share) for one in rivals) and 1 - top.share > 1 - FITTED:
         return []
     return believed
+
+
+def enough(tried: Tried) -> bool:
+    """Nearly all of the difference is explained, and nearly all of the device's values."""
+    return tried.share >= (FITTED if tried.fit else ENOUGH) and tried.left <= LITTLE
 
 
 def cause(tried: Tried) -> Cause:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial, framing
 from edgecheck.golden.causes.channels import cast
 from edgecheck.golden.causes.pictures import Picture, levels, picture, pictures
-from edgecheck.golden.causes.reading import Reading, alike, drawn, left_by, read, same_way
+from edgecheck.golden.causes.reading import Reading, alike, as_before, drawn, left_by, read
 from edgecheck.golden.causes.resampling import KERNELS
-from edgecheck.golden.causes.values import VARIANTS, triple
+from edgecheck.golden.causes.values import VARIANTS, listed, to_levels, triple
 
 if TYPE_CHECKING:
     import numpy
@@ -52,10 +52,10 @@ def ends(trial: Trial, target: Picture) -> Ends | None:
         ours = agreed(trial, source, target, ours, ours_of)
         ours = remember(trial, source, target, ours)
         device = trial.device.get(target.name)
-        for seen in sights(trial, target, device):
+        for number, seen in enumerate(sights(trial, target, device)):
             other = again(pixels, seen, known[1]) or read(pixels, seen, ours)
             if other is not None:
-                if trial.device[target.name].shape == trial.ours[target.name].shape:
+                if number == 0 and trial.device[target.name].shape == trial.ours[target.name].shape:
                     other = agreed(trial, source, target, other, device_of, ours)
                 trial.memo[f"stage/readings/{source.name}/{target.name}"] = [ours, other]
                 return Ends(source=source, target=target, ours=ours, device=other)
@@ -113,9 +113,7 @@ def comparable(one: Trial, other: Trial, name: str) -> bool:
 
 def again(pixels: numpy.ndarray, seen: numpy.ndarray, known: Reading | None) -> Reading | None:
     """The device's reading of another case, where it fits here too."""
-    if known is None or not same_way(pixels, seen.astype(float), known):
-        return None
-    return read(pixels, seen, known)
+    return None if known is None else as_before(pixels, seen.astype(float), known)
 
 
 def sights(trial: Trial, target: Picture, device: numpy.ndarray | None) -> Iterator[numpy.ndarray]:
@@ -191,6 +189,7 @@ def plain(matrix: numpy.ndarray, gains: numpy.ndarray) -> numpy.ndarray | None:
 
 def differences(found: Ends) -> Iterator[Hypothesis]:
     """Each thing in which the readings differ, alone; then two of them, and all."""
+    yield from rescaled(found)
     changes = list(changed(found))
     for one in changes:
         yield made(found, [one])
@@ -199,6 +198,34 @@ def differences(found: Ends) -> Iterator[Hypothesis]:
             yield made(found, [one, other])
     if len(changes) > 2:
         yield made(found, changes)
+
+
+def rescaled(found: Ends) -> Iterator[Hypothesis]:
+    """The device's mean and std, as its own reading has them: also where it is turned, cut, or filtered otherwise."""
+    import numpy as np
+
+    ours, device = found.ours, found.device
+    order = np.abs(device.matrix).argmax(0)
+    if ours.matrix.shape != device.matrix.shape or sorted(order) != list(range(len(order))):
+        return
+    exact = plain(device.matrix, device.matrix[order, np.arange(len(order))])
+    if exact is None or device.left > SURE:
+        return
+    black, white = device.offset, device.offset + 255 * exact.sum(0)
+    if found.source.low is not None and found.source.high is not None:
+        black, white = (device.offset + level * exact.sum(0) for level in (found.source.low, found.source.high))
+    yield Hypothesis(
+        id="normalisation",
+        say=f"the device's {found.target.name} has black at {listed(black)} and white at {listed(white)}",
+        on="output",
+        apply=to_levels(found.target, black, white),
+        ours=f"{found.target.name} = pixels / 255 * {listed(white - black)} + {listed(black)}",
+        device="use the mean and std of training",
+        parameters={"black": listed(black), "white": listed(white)},
+        cost=2.5,
+        fit=2,
+        group="scale",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
