@@ -9,7 +9,7 @@ from edgecheck.golden.causes import Arrays, Hypothesis, Trial
 from edgecheck.golden.causes.layout import changed
 
 if TYPE_CHECKING:
-    import numpy
+    pass
 
 WIDTHS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial
 
 if TYPE_CHECKING:
-    import numpy
+    pass
 
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)
 PRE_EMPHASIS = (0.97, 0.95, 0.9375)

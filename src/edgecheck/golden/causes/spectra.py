@@ -263,8 +263,6 @@ def _left(samples: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> float:
 
 
 def _line(made: numpy.ndarray, wanted: numpy.ndarray) -> tuple[float, float]:
-    import numpy as np
-
     x, y = made.reshape(-1), wanted.reshape(-1)
     spread = float(((x - x.mean()) ** 2).mean())
     factor = float(((x - x.mean()) * (y - y.mean())).mean()) / spread if spread else 0.0
