@@ -312,14 +312,36 @@ def test_the_hosts_ratio_is_reported_as_what_it_is(record):
 def test_processor_time_speaks_where_the_machine_was_busy(record):
     busy = [one * factor for one, factor in zip(samples(), numpy.random.default_rng(3).uniform(1.2, 4, 12))]
     calm = {"model": samples(seed=2), "model_cpu": samples(seed=2)}
-    reference, run = record(calm, **HOST), record({"model": busy, "model_cpu": samples(seed=1)}, **HOST)
-    (found,) = compare(run, reference)
-    assert (found.answer, found.ratio.clock) == ("same", "processor")
-    (wall,) = against(record({"model": busy}, **HOST), record({"model": calm["model"]}, **HOST))
-    assert wall.rule in ("EC502", "EC952"), "without processor time nobody can know"
-    (one_sided,) = against(run, record({"model": calm["model"]}, **HOST))
+    turns_of = {**HOST, "conditions": {"session": "one"}}
+    reference = record(calm, **turns_of)
+    for factor, answer in ((1.0, "same"), (1.05, "slower"), (1 / 1.05, "faster")):
+        cpu = [one * factor for one in samples(seed=1)]
+        (found,) = compare(record({"model": busy, "model_cpu": cpu}, **turns_of), reference)
+        assert (found.answer, found.ratio.clock) == (answer, "processor")
+    (one_sided,) = against(
+        record({"model": busy, "model_cpu": samples(seed=1)}, **turns_of), record({"model": calm["model"]}, **turns_of)
+    )
     assert one_sided.rule == "EC952"
     assert "record processor time" in one_sided.help
+
+
+def test_two_sessions_on_a_busy_machine_are_compared_with_care(record):
+    """Recorded half an hour apart, identical code was 4 % apart: only what is far beyond that is told."""
+    busy = [one * 3 for one in samples()]
+    reference = record({"model": busy, "model_cpu": samples()}, **HOST, conditions={"session": "one"})
+    for factor, answer, expected in (
+        (1.0, "cannot tell", ["EC952"]),
+        (1.05, "cannot tell", ["EC952"]),
+        (1.2, "slower", ["EC502"]),
+    ):
+        cpu = [one * factor for one in samples(seed=1)]
+        (found,) = compare(record({"model": busy, "model_cpu": cpu}, **HOST, conditions={"session": "two"}), reference)
+        assert (found.answer, rules(found.findings)) == (answer, expected)
+        assert "not interleaved" in found.findings[0].message
+    assert (
+        "measure both now, in turns"
+        in compare(record({"model": busy, "model_cpu": samples(seed=1)}, **HOST), reference)[0].findings[0].help
+    )
 
 
 def test_a_canary_takes_the_machines_drift_out(record):

@@ -36,7 +36,8 @@ class Difference:
     theirs: str
 
     def __str__(self) -> str:
-        return f"{self.fact}: {self.ours}, in the reference {self.theirs}"
+        ours, theirs = (one[:12] if self.fact == "model.sha256" else one for one in (self.ours, self.theirs))
+        return f"{self.fact}: {ours}, in the reference {theirs}"
 
 
 def differences(run: GoldenRun, reference: GoldenRun, *, allow: Collection[str] = ()) -> list[Difference]:

@@ -45,6 +45,7 @@ from edgecheck.golden.timing import (
 LEAST_LAUNCHES = 8  # of each side; fewer are no sample (`make latency-study` shows what eight can tell)
 LEAST_BEYOND = 5  # samples that must lie beyond a quantile: p99 needs 500
 LEAST_EFFECT = 0.025  # a smaller change is not worth a finding
+LEAST_APART = 0.1  # of two sessions on a busy machine: identical code was 4 % apart half an hour later
 CHANCE = 0.02  # two-sided: identical code is called slower once in a hundred at most, however noisy the machine
 CHANCE_PER_INTERVAL = 2.0  # launches that CHANCE asks for over those that LEVEL asks for: (2.33 / 1.64) squared
 SAME = 0.05  # "same" means: a change of this size is excluded
@@ -233,7 +234,7 @@ def _compared(run: GoldenRun, reference: GoldenRun, span: str, conditions: tuple
         finding = _finding(run, "EC952", "warning", f"{span}: cannot be told: {short[0]}", short[1], _beside(reference))
         return Compared(span=span, answer="cannot tell", ratio=None, differences=(), findings=(*conditions, finding))
     found = _ratio(ours, theirs)
-    answer, findings = _answer(run, reference, span, found, ours.contended() or theirs.contended())
+    answer, findings = _answer(run, reference, span, found)
     return Compared(span=span, answer=answer, ratio=found, differences=(), findings=(*conditions, *findings))
 
 
@@ -247,18 +248,21 @@ def _ratio(ours: Timing, theirs: Timing) -> Ratio:
 
 def answer_of(found: Ratio) -> Answer:
     """slower, faster, same or cannot tell, of a measured ratio."""
-    value, sure = found.value, found.chance <= CHANCE
-    if sure and value.low > 1 and value.estimate >= 1 + LEAST_EFFECT:
+    value, sure, least = found.value, found.chance <= CHANCE, _least(found)
+    if sure and value.low > 1 and value.estimate >= 1 + least:
         return "slower"
-    if sure and value.high < 1 and value.estimate <= 1 / (1 + LEAST_EFFECT):
+    if sure and value.high < 1 and value.estimate <= 1 / (1 + least):
         return "faster"
-    return "same" if value.low > 1 / (1 + SAME) and value.high < 1 + SAME else "cannot tell"
+    near = value.low > 1 / (1 + SAME) and value.high < 1 + SAME
+    return "same" if near and least <= SAME else "cannot tell"
 
 
-def _answer(
-    run: GoldenRun, reference: GoldenRun, span: str, found: Ratio, contended: bool
-) -> tuple[Answer, tuple[Finding, ...]]:
-    answer = "cannot tell" if contended and found.clock == "wall" else answer_of(found)
+def _least(found: Ratio) -> float:
+    return LEAST_APART if found.busy and not found.interleaved else LEAST_EFFECT
+
+
+def _answer(run: GoldenRun, reference: GoldenRun, span: str, found: Ratio) -> tuple[Answer, tuple[Finding, ...]]:
+    answer = "cannot tell" if found.busy and found.clock == "wall" else answer_of(found)
     measured = f"{_percent(found.value)}{_how(found)}"
     place = f" on {_kind(run)} (this says nothing about a device)" if found.host else ""
     if answer == "slower":
@@ -269,7 +273,9 @@ def _answer(
     if answer != "cannot tell":
         return answer, ()
     text = f"{span}: whether it is slower than the reference{place} cannot be told: {measured}"
-    if contended and found.clock == "wall":
+    if _least(found) > LEAST_EFFECT:
+        help = "a busy machine is another one half an hour later: measure both now, in turns, or when nothing else runs"
+    elif found.busy and found.clock == "wall":
         help = "the process waited for a processor: measure when nothing else runs, or record processor time"
     else:
         times = CHANCE_PER_INTERVAL if abs(found.value.estimate - 1) >= LEAST_EFFECT else 1.0
@@ -287,7 +293,7 @@ def _to_decide(value: Interval) -> float:
 
 def _how(found: Ratio) -> str:
     words = [f"{found.launches[0]} and {found.launches[1]} launches"]
-    words += ["interleaved"] if found.paired else []
+    words += ["interleaved" if found.interleaved else "not interleaved"]
     words += ["of processor time"] if found.clock == "processor" else []
     words += ["in canaries"] if found.canary else []
     return f" ({', '.join(words)})"
@@ -321,7 +327,7 @@ def _unlike(run: GoldenRun, reference: GoldenRun, unlike: tuple[Difference, ...]
     return Finding(
         rule="EC951", severity="warning", model=run.model.get("name"), device=run.device.get("model"),
         message=f"not comparable with {_label(reference)}: {facts} differ{'s' if len(unlike) == 1 else ''}",
-        place=_label(run), evidence=tuple(map(str, unlike)), count=len(unlike),
+        place=_label(run), evidence=tuple(map(str, unlike)),
         help="to compare two models, allow `model` to differ" if model else "record again under the same conditions",
     )  # fmt: skip
 

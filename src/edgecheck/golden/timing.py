@@ -189,6 +189,8 @@ class Ratio:
     canary: bool  # both sides in canaries
     paired: bool  # neighbours in time of one interleaved session, one against the other
     launches: tuple[int, int]
+    interleaved: bool  # launches of one session, in turns: no hour of the day lies between the sides
+    busy: bool  # one of the sides waited for processors
     host: bool  # of two host timings: says nothing about a device
 
 
@@ -198,9 +200,9 @@ def ratio(ours: AnyTiming, theirs: AnyTiming) -> Ratio:
     Processor time where either side waited for processors and both recorded it; canaries where both recorded one, else
     pairs where the launches were interleaved. What is compared never depends on how the launches came out.
     """
-    clock: Clock = "wall"
-    if (ours.contended() or theirs.contended()) and ours.waited() is not None and theirs.waited() is not None:
-        clock = "processor"
+    busy = ours.contended() or theirs.contended()
+    known = ours.waited() is not None and theirs.waited() is not None
+    clock: Clock = "processor" if busy and known else "wall"
     canary = ours.has_canary and theirs.has_canary
     sides = _sides(ours, theirs, clock, canary=canary)
     pairs = [] if canary else _pairs(ours, theirs)
@@ -208,12 +210,17 @@ def ratio(ours: AnyTiming, theirs: AnyTiming) -> Ratio:
     return Ratio(
         value=_log_ratio(*launches).map(math.exp), chance=chance(*launches), clock=clock, canary=canary,
         paired=bool(pairs), launches=(len(ours.launches), len(theirs.launches)), host=isinstance(ours, HostTiming),
+        interleaved=_one_session(ours, theirs), busy=busy,
     )  # fmt: skip
+
+
+def _one_session(ours: Timing, theirs: Timing) -> bool:
+    return bool(ours.session) and ours.session == theirs.session
 
 
 def _pairs(ours: Timing, theirs: Timing) -> list[tuple[int, int]]:
     """Neighbours in time, one of each side: launches of one session are named by their place in it."""
-    if not ours.session or ours.session != theirs.session:
+    if not _one_session(ours, theirs):
         return []
     first, second = _places(ours), _places(theirs)
     found = [(first[place], second[place ^ 1]) for place in sorted(first) if place ^ 1 in second]  # 0 and 1, 2 and 3, …
