@@ -211,7 +211,7 @@ def one_by_one(case: list[Any]) -> list[str]:
 
 def evidence(sweeps: list[Path]) -> None:
     """Probe results: of the newest release a few of each schema, of an older one those that changed since."""
-    import import_ort_cpu as importer
+    import ort_registry as importer
 
     newest: dict[str, str] = {}
     for path in sorted(sweeps, key=lambda one: [int(n) for n in one.stem.split("-")[-1].split(".")], reverse=True):
@@ -233,7 +233,7 @@ def evidence(sweeps: list[Path]) -> None:
 
 def probe(registry: Any, case: list[Any], status: str, message: str) -> dict[str, Any] | None:
     """A sweep's line as a probe result that carries the node's types."""
-    import import_ort_cpu as importer
+    import ort_registry as importer
 
     domain, name, since, types, full = case
     op = importer.op_name(domain, name)
