@@ -20,7 +20,8 @@ from edgecheck.golden.latency import against, answer_of, compare, hold, judge, s
 from edgecheck.golden.launches import Plan, launch, turns
 from edgecheck.golden.reading import read
 from edgecheck.golden.recorder import Recorder
-from edgecheck.golden.timing import DeviceTiming, Samples, chance, quantile, ratio, timing
+from edgecheck.golden.resampling import chance
+from edgecheck.golden.timing import DeviceTiming, Samples, quantile, ratio, timing
 
 ROOT = Path(__file__).parents[1]
 STORED = ROOT / "golden" / "latency"

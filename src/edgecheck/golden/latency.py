@@ -26,14 +26,13 @@ from edgecheck.golden.comparable import (
     spelled,
     throttled,
 )
+from edgecheck.golden.resampling import LEVEL, Interval
 from edgecheck.golden.timing import (
     CANARY,
     CPU,
     END_TO_END,
-    LEVEL,
     DeviceTiming,
     HostTiming,
-    Interval,
     Ratio,
     Timing,
     quantile,

@@ -1,28 +1,26 @@
 """Latency samples of a golden run, launch by launch, and what is measured of them; nothing here judges.
 
 The launch is the sampling unit: samples of one process share its memory layout, its place on the cores and its heat, so
-a thousand of them say little more than one. Every interval here comes from drawing whole launches again and again
-(percentile bootstrap). The draws are seeded: the same runs give the same figures.
+a thousand of them say little more than one.
 
 On a calm machine a launch is its median. Where the process had to wait for processors, wall time says how busy the
 others were; then a launch is the lowest tenth of its processor time, which the others disturb least.
 
 A `DeviceTiming` was taken on a device, a `HostTiming` on the machine that edgecheck ran on or on an emulator. Only the
-first can be held against a device's budget, and a type checker sees to it.
+first can be held against a device's budget; dividing one by the other is an error of the type checker.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from edgecheck.golden import GoldenRun
 from edgecheck.golden.comparable import is_host
+from edgecheck.golden.resampling import DRAWS, SEED, Interval, chance, interval, log_ratio
 
 if TYPE_CHECKING:
     import numpy
@@ -31,28 +29,12 @@ CANARY = "canary"  # a fixed piece of work before every sample: how fast the mac
 CPU = "_cpu"  # `model_cpu`: the processor time of the thread that ran `model`
 END_TO_END = "end_to_end"
 CONTENDED = 1.1  # wall time over processor time, in the middle launch: beyond it the process waited for processors
-LEVEL = 0.9  # of every interval
 MIDDLE, CALM = 0.5, 0.1  # the quantile that a launch is, and the one it is where the machine was busy
 BLOCKS, LEAST_BLOCK = 5, 20  # of a launch's samples, to see how a span moves with the canary
 FELT = (0.5, 2.0)  # that is believed
-DRAWS = 2000
-MOST_EXACT = 80  # launches of both sides whose orders are counted
 MOST_POINTS = 4096  # of a distribution that quantiles are read from
-SEED = 20261121
 
 Clock = Literal["wall", "processor"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """An estimate and where it may lie, at `LEVEL`."""
-
-    estimate: float
-    low: float
-    high: float
-
-    def map(self, change: Callable[[float], float]) -> Interval:
-        return Interval(estimate=change(self.estimate), low=change(self.low), high=change(self.high))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +158,7 @@ def quantile(found: Timing, q: float) -> Interval:
     estimate = float(points[int(numpy.argmax(shares.mean(0) >= q - 1e-12))])
     weights = numpy.random.default_rng(SEED).multinomial(count, [1 / count] * count, DRAWS) / count
     drawn = [points[numpy.argmax(some @ shares >= q - 1e-12, axis=1)] for some in numpy.array_split(weights, 8)]
-    return _interval(estimate, numpy.concatenate(drawn), count)
+    return interval(estimate, numpy.concatenate(drawn), count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +190,7 @@ def ratio(ours: AnyTiming, theirs: AnyTiming) -> Ratio:
     pairs = [] if canary else _pairs(ours, theirs)
     launches = (sides[0][[i for i, _ in pairs]] - sides[1][[j for _, j in pairs]],) if pairs else sides
     return Ratio(
-        value=_log_ratio(*launches).map(math.exp), chance=chance(*launches), clock=clock, canary=canary,
+        value=log_ratio(*launches).map(math.exp), chance=chance(*launches), clock=clock, canary=canary,
         paired=bool(pairs), launches=(len(ours.launches), len(theirs.launches)), host=isinstance(ours, HostTiming),
         interleaved=_one_session(ours, theirs), busy=busy,
     )  # fmt: skip
@@ -278,80 +260,3 @@ def _quantiles(launches: Sequence[numpy.ndarray], share: float) -> numpy.ndarray
         found: numpy.ndarray = numpy.quantile(numpy.stack(launches), share, axis=1)
         return found
     return numpy.array([numpy.quantile(one, share) for one in launches])
-
-
-def _log_ratio(a: numpy.ndarray, b: numpy.ndarray | None = None) -> Interval:
-    """The centre of `a`, less that of `b`."""
-    import numpy
-
-    random = numpy.random.default_rng(SEED)
-    estimate, drawn = _centre(a), _centre(a[random.integers(0, a.size, (DRAWS, a.size))])
-    if b is not None:
-        estimate = estimate - _centre(b)
-        drawn = drawn - _centre(b[random.integers(0, b.size, (DRAWS, b.size))])
-    return _interval(float(estimate), drawn, a.size if b is None else min(a.size, b.size))
-
-
-def chance(a: numpy.ndarray, b: numpy.ndarray | None = None) -> float:
-    """Mann and Whitney's test of launches, Wilcoxon's of pairs: right however noisy the machine is.
-
-    Two-sided, exact up to `MOST_EXACT` launches, by the normal distribution beyond; equal values count half.
-    """
-    import numpy
-
-    if b is None:
-        ranks = numpy.argsort(numpy.argsort(numpy.abs(a))) + 1
-        above = float(ranks[a > 0].sum() + ranks[a == 0].sum() / 2)
-        most, ways = a.size * (a.size + 1) // 2, _signed_ways
-        spread = a.size * (a.size + 1) * (2 * a.size + 1) / 24
-        sizes: tuple[int, ...] = (a.size,)
-    else:
-        above = float((a[:, None] > b).sum() + (a[:, None] == b).sum() / 2)
-        most, ways = a.size * b.size, _ranked_ways
-        spread = a.size * b.size * (a.size + b.size + 1) / 12
-        sizes = (a.size, b.size)
-    tail = min(above, most - above)
-    if sum(sizes) > MOST_EXACT:
-        return min(1.0, 2 * NormalDist(most / 2, math.sqrt(spread)).cdf(tail + 0.5))
-    counts = ways(*sizes)
-    return min(1.0, 2 * sum(counts[: math.ceil(tail) + 1]) / sum(counts))
-
-
-@cache
-def _ranked_ways(first: int, second: int) -> tuple[int, ...]:
-    """In how many orders of two sides 0, 1, … pairs have the first side's on top: the Gaussian binomial."""
-    ways = [1] + [0] * (first * second)
-    for step in range(1, first + 1):
-        for i in range(len(ways) - 1, second + step - 1, -1):
-            ways[i] -= ways[i - second - step]
-        for i in range(step, len(ways)):
-            ways[i] += ways[i - step]
-    return tuple(ways)
-
-
-@cache
-def _signed_ways(count: int) -> tuple[int, ...]:
-    """In how many ways signs make the ranks 1 to `count` add up to 0, 1, …"""
-    ways = [1] + [0] * (count * (count + 1) // 2)
-    for rank in range(1, count + 1):
-        for i in range(len(ways) - 1, rank - 1, -1):
-            ways[i] += ways[i - rank]
-    return tuple(ways)
-
-
-def _centre(launches: numpy.ndarray) -> Any:
-    """The mean of the middle half, along the last axis: calmer than a median, as deaf to single launches."""
-    import numpy
-
-    outside = launches.shape[-1] // 4
-    return numpy.sort(launches, axis=-1)[..., outside : launches.shape[-1] - outside].mean(axis=-1)
-
-
-def _interval(estimate: float, drawn: numpy.ndarray, count: int) -> Interval:
-    """The middle `LEVEL` of the draws; without an end where there is but one launch."""
-    import numpy
-
-    if count < 2:
-        return Interval(estimate=estimate, low=-math.inf, high=math.inf)
-    low, high = numpy.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(estimate=estimate, low=min(float(low), estimate), high=max(float(high), estimate))
