@@ -537,3 +537,30 @@ def test_a_long_transfer_says_how_far_it_is(monkeypatch, capsys):
     captured = capsys.readouterr()
     assert captured.err == "pushing: 2.5 of 10.0 MB\n"
     assert not captured.out
+
+
+LEAN = """
+import sys
+from edgecheck.cli import main
+code = main(sys.argv[1:])
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print("peak", peak.split()[1])
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+def test_a_large_run_passes_in_little_memory(s3, service, tmp_path):
+    """256 MiB each way, with pieces of the real size; peak memory of the process in kB."""
+    url, _ = s3
+    folder = tmp_path / "run"
+    recorder = Recorder(str(folder), "face", ["decode"], most=1 << 30)
+    recorder.case("img")
+    recorder.tensor("decode", "image", numpy.random.default_rng(0).integers(0, 255, 256 << 20, dtype=numpy.uint8))
+    assert recorder.finish(), recorder.error
+    environment = os.environ | {"AWS_ENDPOINT_URL": service.url}
+    for order in (["push", folder, url], ["pull", url, tmp_path / "here"]):
+        command = [sys.executable, "-c", LEAN, "golden", *map(str, order)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout.split()[-1]) < 150_000, done.stdout

@@ -21,7 +21,7 @@ VERBS = {
     "record": "run a pipeline and write down what happened, stage by stage, as a golden run",
     "compare": "replay golden runs, name the first stage that differs and the likely cause; judge latency",
     "init": "write a pipeline file to start from",
-    "golden": "list, show, verify and prune recordings made on devices",
+    "golden": "list, show, verify and prune recordings made on devices; push them to a store (S3, …), pull them",
     "explain": "say what a rule means, and what to do about it",
     "probe": "ask a real compiler or runtime about the limits of a table, or about model files",
     "doctor": "show what this machine can run; make and repair the frameworks' environments",
