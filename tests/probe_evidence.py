@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from edgecheck.check import point
+from edgecheck.probing import asking, running
 from edgecheck.probing.replay import Agreement, compared
 from edgecheck.tables.compiled import compile_table
 from edgecheck.tables.optable import OpTable, from_compiled
 
 ROOT = Path(__file__).parent.parent
 
-__all__ = ["ROOT", "Agreement", "compare", "evidence", "table"]
+__all__ = ["ROOT", "Agreement", "compare", "evidence", "fresh", "table"]
 
 
 @cache
@@ -36,3 +38,12 @@ def evidence(name: str, target: str) -> Iterator[dict[str, Any]]:
 def compare(rows: Iterable[dict[str, Any]], target: str) -> Agreement:
     """The table's verdict on every conclusive probe beside the measured one."""
     return compared(rows, table(target))
+
+
+def fresh(target: str, oracle: str, *, seed: int, count: int, ops: Sequence[str] = ()) -> Agreement:
+    """The oracle asked about random probes, as `edgecheck probe --seed N --count M` does."""
+    at = point(table(target))
+    witness = asking.witness(oracle, target, at.version)
+    probes = running.random_probes(at.table.format, seed, count, ops)
+    rows = running.measured(witness, at, probes, jobs=1, seconds=60, say=asking.on_stderr)
+    return compare(rows, target)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import environment
 from edgecheck.check import check, point
 from edgecheck.model.graph import Graph, Model, Node, Quantization, Tensor
 from edgecheck.oracles import tflite_probe, vela
 from edgecheck.tables.functions import after, before, made_with, shape1, shape4
 from edgecheck.tables.scope import Edges, Scope, Unknown
-from probe_evidence import ROOT, Agreement, compare, evidence, table
+from probe_evidence import Agreement, compare, evidence, fresh, table
 
 EVIDENCE = "vela-5.2.0.jsonl"
 TARGETS = ("ethos-u55", "ethos-u85")
@@ -173,11 +169,8 @@ def test_the_oracle_reads_vela_s_own_words() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
-def test_vela_itself_on_fresh_probes(target: str, tmp_path: Path) -> None:
-    out = tmp_path / "fresh.jsonl"
-    command = [sys.executable, ROOT / "scripts/measure_tflite.py", "vela", target, "--python", environment("vela"),
-               "--maker", environment("tflm"), "--seed", "77", "--count", "200", "--ops", ",".join(sorted(set(table(target).ops) - {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})), "--out", out]  # fmt: skip
-    subprocess.run([str(part) for part in command], check=True)
-    fresh = compare((json.loads(line) for line in out.read_text().splitlines()), target)
-    assert len(fresh.false_supported) <= 2, fresh.false_supported  # mutants may be no TFLite at all
-    assert fresh.placed >= 0.98
+def test_vela_itself_on_fresh_probes(target: str) -> None:
+    ops = sorted(set(table(target).ops) - {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
+    agreement = fresh(target, "vela", seed=77, count=200, ops=ops)
+    assert len(agreement.false_supported) <= 2, agreement.false_supported  # mutants may be no TFLite at all
+    assert agreement.placed >= 0.98

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import environment
 from edgecheck.check import check, point
 from edgecheck.errors import EdgecheckError
 from edgecheck.oracles import Ran, litert_cpu, tflite_probe
-from probe_evidence import ROOT, compare, evidence, table
+from probe_evidence import ROOT, evidence, fresh, table
 
 EVIDENCE = "litert_cpu-2.3.0.jsonl"
 POINTS = {"litert-1.0.1": "litert-1.0", "litert-1.4.0": "litert-1.4", "litert-2.0.3": "litert-2.0",
@@ -117,11 +113,7 @@ def test_made_up_values_and_crashes_are_no_refusal() -> None:
 
 
 @pytest.mark.slow
-def test_litert_itself_on_fresh_probes(tmp_path: Path) -> None:
-    out = tmp_path / "fresh.jsonl"
-    command = [sys.executable, ROOT / "scripts/measure_tflite.py", "litert_cpu", "litert-cpu", "--python", environment("tf"),
-               "--maker", environment("tf"), "--seed", "79", "--count", "400", "--out", out]  # fmt: skip
-    subprocess.run([str(part) for part in command], check=True)
-    fresh = compare(({**json.loads(line), "at": "litert-2.3"} for line in out.read_text().splitlines()), "litert-cpu")
-    assert fresh.placed >= 0.985
-    assert len(fresh.false_supported) <= 4, fresh.false_supported  # mutants may be no TFLite at all
+def test_litert_itself_on_fresh_probes() -> None:
+    agreement = fresh("litert-cpu", "litert_cpu", seed=79, count=400)
+    assert agreement.placed >= 0.985
+    assert len(agreement.false_supported) <= 4, agreement.false_supported  # mutants may be no TFLite at all

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import environment
 from edgecheck.check import check, point
 from edgecheck.oracles import Ran, tflite_probe, tflm
-from probe_evidence import ROOT, Agreement, compare, evidence, table
+from probe_evidence import Agreement, compare, evidence, fresh, table
 
 EVIDENCE = "tflm-2026.10.jsonl"
 
@@ -97,11 +92,7 @@ def test_a_crash_or_a_small_arena_is_no_refusal() -> None:
 
 
 @pytest.mark.slow
-def test_tflm_itself_on_fresh_probes(tmp_path: Path) -> None:
-    out = tmp_path / "fresh.jsonl"
-    command = [sys.executable, ROOT / "scripts/measure_tflite.py", "tflm", "tflm", "--python", environment("tflm"),
-               "--maker", environment("tflm"), "--seed", "78", "--count", "300", "--out", out]  # fmt: skip
-    subprocess.run([str(part) for part in command], check=True)
-    fresh = compare((json.loads(line) for line in out.read_text().splitlines()), "tflm")
-    assert len(fresh.false_supported) <= 2, fresh.false_supported  # mutants may be no TFLite at all
-    assert fresh.placed >= 0.98
+def test_tflm_itself_on_fresh_probes() -> None:
+    agreement = fresh("tflm", "tflm", seed=78, count=300)
+    assert len(agreement.false_supported) <= 2, agreement.false_supported  # mutants may be no TFLite at all
+    assert agreement.placed >= 0.98
