@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -477,8 +478,12 @@ def test_cpp_without_exceptions_and_under_the_sanitizers(tmp_path):
     sanitized = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     subprocess.run([*CPP, *sanitized, source, "-o", str(tmp_path / "drive")], check=True)
     subprocess.run([*CPP, *sanitized, str(HERE / "recorders/misuse.cpp"), "-o", str(tmp_path / "misuse")], check=True)
-    done = subprocess.run([str(tmp_path / "misuse")], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    asked = {
+        **os.environ,
+        "ASAN_OPTIONS": "allocator_may_return_null=1",
+    }  # as it is without the sanitizer
+    done = subprocess.run([str(tmp_path / "misuse")], capture_output=True, text=True, check=False, env=asked)
+    assert done.returncode == 0, done.stderr
     driver = Driver([str(tmp_path / "drive")])
 
     @settings(max_examples=200, **QUIET)
@@ -522,3 +527,64 @@ def test_a_stream_keeps_its_last_cases(tmp_path):
     assert 40 < len(run.cases) < 60
     assert int(run.recorder["dropped"]) == 1000 - len(run.cases)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recorder"]["name"] == "edgecheck"
+
+
+EXAMPLES = {
+    "python": ("example.py", ["python/edgecheck_recorder.py"], [sys.executable, "example.py"]),
+    "cpp": ("example.cpp", ["cpp/edgecheck_recorder.hpp"], ["sh", "-c", "g++ -std=c++17 example.cpp -o example && ./example"]),
+    "javascript": ("example.mjs", ["javascript/edgecheck-recorder.js"], ["node", "example.mjs"]),
+}  # fmt: skip
+
+
+def example(language):
+    text = (ROOT / "docs/recorders.md").read_text("utf-8")
+    return text.split(f"```{language}\n")[1].split("```")[0]
+
+
+def examined(folder, language):
+    """What the example of the documentation wrote, the same in every language."""
+    run = read(folder / f"run-{language}")
+    assert (run.pipeline, run.device, run.runtime) == ("face", {"model": "Pixel 8"}, {"name": "litert", "threads": 4})
+    image, label = run.cases[0].tensors
+    assert run.values("img_001", image).reshape(-1).tolist() == list(range(12))
+    assert (label.withheld, label.sha256) == ("hash", hashlib.sha256(b"cat").hexdigest())
+    assert run.aggregates("img_001", label).mean == 3
+    assert run.latency("model", "first").tolist() == [12_345_678]
+    assert run.conditions == {"thermal_after": "light"}
+
+
+@pytest.mark.parametrize("language", EXAMPLES)
+def test_the_examples_of_the_documentation(tmp_path, language):
+    name, copied, command = EXAMPLES[language]
+    for one in copied:
+        shutil.copy(ROOT / "recorders" / one, tmp_path)
+    if language == "javascript":  # a module by its name, as a bundler or package.json would say
+        (tmp_path / "package.json").write_text('{"type":"module"}')
+    (tmp_path / name).write_text(example(language), "utf-8")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+    examined(tmp_path, language)
+
+
+@pytest.mark.slow
+def test_the_example_in_kotlin(tmp_path):
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import fetch_kotlin
+
+    (tmp_path / "Example.kt").write_text(example("kotlin"), "utf-8")
+    fetch_kotlin.compile_to(
+        tmp_path / "example.jar", ROOT / "recorders/kotlin/EdgecheckRecorder.kt", tmp_path / "Example.kt"
+    )
+    done = subprocess.run(["java", "-jar", "example.jar"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    examined(tmp_path, "kotlin")
+
+
+def test_the_python_recorder_is_one_file_and_needs_nothing(tmp_path):
+    """Copied alone, in an interpreter that has no packages."""
+    shutil.copy(ROOT / "recorders/python/edgecheck_recorder.py", tmp_path)
+    (tmp_path / "example.py").write_text(example("python"), "utf-8")
+    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.'); exec(open('example.py').read())"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    examined(tmp_path, "python")
