@@ -37,7 +37,7 @@ def _padding(axis: str) -> str:
     return f"((({size} + {stride} - 1) // {stride} - 1) * {stride} + {kernel} - {size})"
 
 
-def _unpadded(op: str) -> str:
+def unpadded(op: str) -> str:
     if op == "CONV_2D":
         sizes = {a: f"(shape1(in[1])[{p}] - 1) * attr.dilation_{a}_factor + 1" for a, p in (("h", 1), ("w", 2))}
     else:
@@ -50,11 +50,11 @@ def dtypes(text: str) -> list[str]:
     return sorted(name.lower() for name in re.findall(r'"(\w+)"', text))
 
 
-def _axes_of_mean() -> str:
+def axes_of_mean() -> str:
     return "[(a if a >= 0 else a + in[0].rank) for a in value(in[1])]"
 
 
-def _resize(op: str) -> str:
+def resize(op: str) -> str:
     """Ethos-U55's rule for both resizes, on height and width as in tflite_supported_operators_u55.cpp Resize."""
     i, o = "shape4(in[0])", "shape4(out[0])"
 
@@ -72,7 +72,7 @@ def _resize(op: str) -> str:
     )
 
 
-def _resize_scale(op: str) -> str:
+def resize_scale(op: str) -> str:
     i, o = "shape1(in[0])", "shape1(out[0])"
     half = (
         "attr.half_pixel_centers" if op == "RESIZE_BILINEAR" else "(not attr.align_corners or attr.half_pixel_centers)"
@@ -86,7 +86,7 @@ def _resize_scale(op: str) -> str:
     return " and ".join(parts)
 
 
-def _resize_power(op: str) -> str:
+def resize_power(op: str) -> str:
     i, o = "shape1(in[0])", "shape1(out[0])"
     parts = []
     for p in (-3, -2):
@@ -97,7 +97,7 @@ def _resize_power(op: str) -> str:
     return f"({i}[-3] == 1 and {i}[-2] == 1) or ({' and '.join(parts)})"
 
 
-def _strided_slice() -> str:
+def strided_slice() -> str:
     """tflite_supported_operators.cpp StridedSlice: strides only over H and W, none negative, every slice at least one long."""
     x, i = "shape1(in[0])", "i"
     bit = "(attr.{m} // 2 ** {i}) % 2 == 1"
@@ -111,7 +111,7 @@ def _strided_slice() -> str:
     return f"(attr.ellipsis_mask != 0) or ({strides} and all({length} for i in 0..{count} - 1))"
 
 
-def _transpose_32() -> str:
+def transpose_32() -> str:
     s, p = "shape4(in[0])", "value(in[1])"
     full = f"([0, 1, 2, 3][0:4 - in[0].rank] + [v + 4 - in[0].rank for v in {p}])"
     return (
@@ -121,7 +121,7 @@ def _transpose_32() -> str:
     )
 
 
-def _transpose_8_16() -> str:
+def transpose_8_16() -> str:
     s, p = "shape1(in[0])", "value(in[1])"
     still = f"{p} == [i for i in 0..in[0].rank - 1]"
     three = (
