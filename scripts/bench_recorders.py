@@ -6,6 +6,7 @@ Python, C++ and JavaScript, each in a process of its own that streams 1,000 fram
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import subprocess
@@ -38,7 +39,7 @@ def python() -> dict[str, float]:
 
     image = numpy.full((480, 640, 3), 7, numpy.uint8)
     off, on = Recorder("run", "p", ["s"], on=False), Recorder("run", "p", ["s"], most=MOST_MB << 20, keep_last=True)
-    frames = iter(range(10**9))
+    frames, kept = iter(range(10**9)), collections.deque(maxlen=17)  # as many copies as the recorder keeps
 
     def record(aggregates: bool) -> None:
         frame = next(frames)
@@ -48,7 +49,7 @@ def python() -> dict[str, float]:
 
     figures = {
         "off_us": micros(100_000, 5, lambda _: off.tensor("s", "image", image)),
-        "copy_us": micros(50, 5, lambda _: image.tobytes()),
+        "copy_us": micros(200, 5, lambda _: kept.append(image.tobytes())),
         "on_us": micros(200, 5, lambda _: record(False)),
         "aggregates_us": micros(20, 3, lambda _: record(True)),
     }
@@ -101,8 +102,8 @@ def main() -> int:
         "a recorder that is off takes under 1 % of a frame of 10 ms": all(
             r["off_us"] < FRAME_US / 100 for r in rows.values()
         ),
-        "recording an image takes at most three times a copy of it, or 5 % of a frame": all(
-            r["on_us"] < max(3 * r["copy_us"], FRAME_US / 20) for r in rows.values()
+        "recording an image takes at most three times what keeping a copy of it does": all(
+            r["on_us"] < 3 * r["copy_us"] for r in rows.values()
         ),
         "a stream of 1 GB through a recorder of 16 MB stays under 256 MB": all(
             r["peak_mb"] < 256 for r in rows.values()

@@ -13,7 +13,8 @@ function micros(times, rounds, act) {
   return best;
 }
 const off = new Recorder("p", ["s"], { on: false }), on = new Recorder("p", ["s"], { most: 16 << 20, keepLast: true });
-let frame = 0, copy = null;
+let frame = 0;
+const kept = [];
 const record = (aggregates) => {
   on.case(String(frame++));
   on.tensor("s", "image", "uint8", shape, image, "", aggregates);
@@ -21,9 +22,12 @@ const record = (aggregates) => {
 };
 const figures = {
   off_us: micros(1000000, 5, () => off.tensor("s", "image", "uint8", shape, image)),
-  copy_us: micros(50, 5, () => { copy = image.slice(); }),
+  copy_us: micros(200, 5, () => {
+    kept.push(image.slice()); // as many copies as the recorder keeps
+    if (kept.length > 17) kept.shift();
+  }),
   on_us: micros(200, 5, () => record(false)),
   aggregates_us: micros(20, 3, () => record(true)),
 };
-if (on.error || !copy) throw new Error(on.error);
+if (on.error) throw new Error(on.error);
 console.log(JSON.stringify(figures));
