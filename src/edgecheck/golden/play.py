@@ -136,6 +136,13 @@ class Player:
             raise EdgecheckError(f"stage '{stage.name}' raised {said(error)}", code=3) from error
         return Spent(outputs=_arrays(given, stage.name), nanoseconds=time.perf_counter_ns() - begin)
 
+    def place(self, stage: Stage, tensor: str) -> int:
+        """Which of the file's outputs a tensor of a model stage is, by number."""
+        assert isinstance(stage.run, Model)
+        names = [one["name"] for one in self.served(stage).about["outputs"]]
+        found = _paired(stage.run.gives, names)
+        return next((number for number, name in enumerate(names) if found.get(name) == tensor), len(names))
+
     def trial(self, stage: Stage, state: Mapping[str, Any]) -> Callable[[Arrays, Mapping[str, Any]], Arrays]:
         """A function that runs `stage` again with other inputs and knobs, always from a copy of `state`."""
 

@@ -22,7 +22,7 @@ from edgecheck.golden.judging import Judge, worst
 from edgecheck.golden.memory import alternatives
 from edgecheck.golden.pairing import Pairing, absent, pair
 from edgecheck.golden.play import Player
-from edgecheck.golden.precision import precision
+from edgecheck.golden.precision import gain, precision
 from edgecheck.pipeline import INPUT, Model, Pipeline, Stage, Tolerance, step
 
 MOST_TRIALS = 6  # differing cases of a stage that the search for a cause looks at
@@ -326,7 +326,8 @@ def tolerances(player: Player, run: GoldenRun) -> Callable[[Stage, str, str], To
         exactness = None
         if isinstance(stage.run, Model):
             exactness = tolerance.coarser(precision(player.path(stage)), device_precision(run))
-        return tolerance.of(player.pipeline.meaning(stage.name, name), dtype, exactness)
+        found = tolerance.of(player.pipeline.meaning(stage.name, name), dtype, exactness)
+        return tolerance.steeper(found, gain(player.path(stage), player.place(stage, name))) if exactness else found
 
     return of
 
