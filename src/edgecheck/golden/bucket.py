@@ -6,6 +6,7 @@ times; then, and for faults that will not pass, it raises `EdgecheckError` with 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import time
@@ -95,6 +96,14 @@ class Bucket(Protocol):
     def unfinished(self, prefix: str) -> list[Unfinished]: ...
 
     def abandon(self, upload: Unfinished) -> None: ...
+
+
+def same_bytes(bucket: Bucket, key: str, source: Source) -> bool:
+    """Whether an object of the right size has the right bytes: it is read, in little memory."""
+    there = hashlib.sha256()
+    for start in range(0, source.size, PIECE):
+        there.update(bucket.read(key, start, min(start + PIECE, source.size)))
+    return there.hexdigest() == source.sha256
 
 
 def attempts() -> int:

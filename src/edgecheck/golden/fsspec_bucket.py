@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from edgecheck.errors import EdgecheckError
-from edgecheck.golden.bucket import PIECE, GoneError, Moved, Object, Passing, Sent, Source, Unfinished, again
+from edgecheck.golden.bucket import GoneError, Moved, Object, Passing, Sent, Source, Unfinished, again, same_bytes
 from edgecheck.golden.s3_session import hush
 
 T = TypeVar("T")
@@ -103,10 +102,7 @@ class FsspecBucket:
     def _holds(self, key: str, source: Source) -> bool:
         if not any(one.key == key and one.size == source.size for one in self.objects(key)):
             return False
-        there = hashlib.sha256()
-        for start in range(0, source.size, PIECE):
-            there.update(self.read(key, start, min(start + PIECE, source.size)))
-        return there.hexdigest() == source.sha256
+        return same_bytes(self, key, source)
 
     def unfinished(self, prefix: str) -> list[Unfinished]:
         """None that could be gone on with."""

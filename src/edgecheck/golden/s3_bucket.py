@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
-from edgecheck.golden.bucket import GoneError, Moved, Object, Passing, Sent, Source, Unfinished, again
+from edgecheck.golden.bucket import GoneError, Moved, Object, Passing, Sent, Source, Unfinished, again, same_bytes
 from edgecheck.golden.s3_session import (
     NotKnown,
     PastTheEnd,
@@ -134,14 +134,18 @@ class S3Bucket:
         return Sent(sent=source.size, there=0)
 
     def holds(self, key: str, source: Source) -> bool:
-        """Whether this object is there, whole: by its size, and by its ETag where that is made of MD5s."""
+        """Whether this object is there, whole: by size and ETag; where that is of another make, by its bytes."""
         from edgecheck.golden.s3_multipart import etag
 
         try:
             found = self.call("head_object", Key=self.prefix + key)
         except GoneError:
             return False
-        return bool(found["ContentLength"] == source.size and (not plain(found) or tag(found) == etag(source)))
+        if found["ContentLength"] != source.size:
+            return False
+        if sealed(found) or tag(found) == etag(source):
+            return True
+        return len(source.pieces) > 1 and same_bytes(self, key, source)
 
     def unfinished(self, prefix: str) -> list[Unfinished]:
         """Multipart uploads that wait for their end; none where listing them is not allowed or not known."""
@@ -194,10 +198,13 @@ class S3Bucket:
 
 
 def plain(answer: Mapping[str, Any]) -> bool:
-    """Whether the ETag is made of MD5s: not where a key of its own encrypts the object."""
-    sealed = str(answer.get("ServerSideEncryption", "")).startswith("aws:kms") or answer.get("SSECustomerAlgorithm")
-    digits = tag(answer).partition("-")[0]
-    return not sealed and len(digits) == 32 and all(c in "0123456789abcdef" for c in digits)
+    """Whether the ETag of a part or small object is its MD5."""
+    return not sealed(answer) and len(tag(answer)) == 32 and all(c in "0123456789abcdef" for c in tag(answer))
+
+
+def sealed(answer: Mapping[str, Any]) -> bool:
+    """Whether a key of its own encrypts the object: then its ETag says nothing of its bytes."""
+    return str(answer.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in answer
 
 
 def tag(answer: Mapping[str, Any]) -> str:
