@@ -102,8 +102,8 @@ def main() -> int:
         "a recorder that is off takes under 1 % of a frame of 10 ms": all(
             r["off_us"] < FRAME_US / 100 for r in rows.values()
         ),
-        "recording an image takes at most three times what keeping a copy of it does": all(
-            r["on_us"] < 3 * r["copy_us"] for r in rows.values()
+        "recording an image takes at most five times what keeping a copy of it does": all(
+            r["on_us"] < 5 * r["copy_us"] for r in rows.values()
         ),
         "a stream of 1 GB through a recorder of 16 MB stays under 256 MB": all(
             r["peak_mb"] < 256 for r in rows.values()

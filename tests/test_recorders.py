@@ -45,7 +45,10 @@ def driven(command):
 @pytest.fixture(scope="session")
 def cpp(tmp_path_factory):
     program = tmp_path_factory.mktemp("cpp") / "drive"
-    subprocess.run([*CPP, "-O1", str(HERE / "recorders/drive.cpp"), "-o", str(program)], check=True, timeout=300)
+    # -march=native: with fused multiplication and addition, which the aggregates must not use.
+    subprocess.run(
+        [*CPP, "-O2", "-march=native", str(HERE / "recorders/drive.cpp"), "-o", str(program)], check=True, timeout=300
+    )
     yield from driven([str(program)])
 
 
@@ -588,3 +591,24 @@ def test_the_python_recorder_is_one_file_and_needs_nothing(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     examined(tmp_path, "python")
+
+
+@pytest.mark.slow
+def test_an_arm_processor_gets_the_same_bits(tmp_path):
+    """Debian's g++-aarch64-linux-gnu and qemu-user-static; left out where they are not installed."""
+    compiler, machine = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64-static")
+    if compiler is None or machine is None:
+        pytest.skip("aarch64-linux-gnu-g++ and qemu-aarch64-static are not installed")
+    program = str(tmp_path / "drive")
+    flags = [*CPP[1:], "-O2", "-static", str(HERE / "recorders/drive.cpp"), "-o", program]
+    subprocess.run([compiler, *flags], check=True)
+    driver = Driver([machine, program])
+    rng = numpy.random.default_rng(0)
+    for run in range(20):
+        calls = [("open", "p", ["s"], MOST, False), ("case", "c")]
+        for dtype in ("float16", "float32", "float64", "int64"):
+            values = rng.normal(0.1, 300, int(rng.integers(1, 400))).astype(dtype)
+            calls.append(("tensor", "s", dtype, dtype, list(values.shape), values.tobytes(), "omitted", True))
+        (tmp_path / str(run)).mkdir()
+        agree(driver, calls, tmp_path / str(run))
+    driver.close()
