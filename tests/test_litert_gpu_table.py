@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from conftest import environment
 from edgecheck.check import check, point
 from edgecheck.model.formats import tflite
 from edgecheck.oracles import ask, tflite_probe
-from edgecheck.oracles.tf_gpu_analyzer import answers
+from edgecheck.oracles.tf_gpu_analyzer import answers, inlined
 from edgecheck.tables import bundle
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,15 @@ def test_the_report_is_read_by_graph_and_operator():
         (0, 1, "CALL_ONCE", "supported", ""),
         (1, 0, "ADD", "supported", ""),
     ]
+
+
+def test_values_behind_the_flatbuffer_are_brought_into_it():
+    """The analyzer takes a buffer that says only where its bytes lie for one without any."""
+    model = SimpleNamespace(buffers=[SimpleNamespace(data=None, offset=offset, size=3) for offset in (0, 4)])
+    assert inlined(model, b"abcdefgh")
+    assert model.buffers[0].data is None
+    assert (bytes(model.buffers[1].data), model.buffers[1].offset) == (b"efg", 0)
+    assert not inlined(model, b"abcdefgh")
 
 
 @pytest.fixture(scope="session")

@@ -69,12 +69,15 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
 
 
 def rewired(content: bytes) -> bytes | None:
-    """The file with readers of dequantised float16 constants reading the constants; None where there are none."""
+    """The file as the analyzer can read it; None where it can as it stands.
+
+    Readers of dequantised float16 constants read the constants, and values that lie behind the flatbuffer lie in it.
+    """
     import flatbuffers
 
     model = _module(_SCHEMA).ModelT.InitFromPackedBuf(bytearray(content), 0)
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
-    changed = False
+    changed = inlined(model, content)
     for graph in model.subgraphs:
         operators = [] if graph.operators is None else graph.operators
         folded = {}
@@ -89,6 +92,17 @@ def rewired(content: bytes) -> bytes | None:
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def inlined(model: Any, content: bytes) -> bool:
+    """Bring the bytes behind the flatbuffer into their buffers; whether there were any."""
+    import numpy
+
+    behind = [buffer for buffer in model.buffers or [] if buffer.offset > 1]
+    for buffer in behind:
+        buffer.data = numpy.frombuffer(content, "uint8", buffer.size, buffer.offset)
+        buffer.offset = buffer.size = 0
+    return bool(behind)
 
 
 def _is_half_constant(model: Any, graph: Any, number: int) -> bool:
