@@ -21,7 +21,7 @@ def run(tmp_path):
     recorder = Recorder(str(tmp_path / "run"), "face", ["decode", "model"], device={"model": "Pixel 8"})
     recorder.case("a")
     recorder.tensor("decode", "image", numpy.arange(12, dtype=numpy.uint8).reshape(2, 2, 3))
-    recorder.tensor("model", "scores", numpy.linspace(0, 1, 4, dtype=numpy.float32))
+    recorder.tensor("model", "scores", numpy.linspace(0, 1, 4, dtype=numpy.float32), aggregates=True)
     recorder.tensor("model", "labels", ["cat", "dög", ""])
     recorder.launch("first", warmup=3)
     for value in (10, 20, 30):
@@ -59,6 +59,8 @@ HOSTILE = [
     (lambda r: r["cases"][0]["tensors"].pop(0), "run.json does not declare 'a/decode/image'"),
     (lambda r: r["cases"].append(dict(r["cases"][0])), "'cases[1].name' 'a' is taken"),
     (lambda r: r["latency"]["launches"][0].update(warmup=-1), "'latency.launches[0].warmup' is no count"),
+    (lambda r: r["cases"][0]["tensors"][1].update(aggregates=False), "'cases[0].tensors[1].aggregates' is not true"),
+    (lambda r: r["cases"][0]["tensors"][1].pop("aggregates"), "run.json does not declare 'a/model/scores#aggregates'"),
     (lambda r: r["latency"]["spans"].append("model/x"), "which is no name"),
     (lambda r: r["device"].update(model=3), "'device.model' is not text"),
     (lambda r: r["conditions"].update(temperature=31.5), "'conditions.temperature' is not text or a whole number"),
@@ -205,5 +207,5 @@ def test_the_schema_of_the_documentation_says_the_same(run):
     ]
     beyond = {"'other' is none of the stages", "'cases[0].name' 'latency' is taken", "declared as [2, 2, 4]", "is stored as F32, declared as float64",
               "there is no tensor 'a/decode/gone'", "run.json does not declare 'a/decode/image'", "'cases[1].name' 'a' is taken", "values",
-              "'cases[0].tensors[0].sha256' goes with", "'pipeline' is '..'"}  # fmt: skip
+              "'cases[0].tensors[0].sha256' goes with", "'pipeline' is '..'", "run.json does not declare 'a/model/scores#aggregates'"}  # fmt: skip
     assert {says for _, says in HOSTILE} - set(refused) <= beyond
