@@ -11,19 +11,36 @@ from edgecheck.oracles import Answer, Ran, onnx_cut, onnx_valid
 
 #: (model file, name and operator of the node asked about) → verdict and reason.
 Judge = Callable[[Path, str, str], tuple[str, str]]
+#: Whether the engine takes the model file as it is.
+Whole = Callable[[Path], bool]
 #: What an oracle offers under the name `verdicts`.
 Verdicts = Callable[[Path, str, Mapping[str, str]], list[Answer]]
 
 INCONCLUSIVE = ("killed by", "no answer in")
 
 
-def asking(judge: Judge) -> Verdicts:
-    """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`."""
+def asking(judge: Judge, whole: Whole | None = None) -> Verdicts:
+    """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`.
+
+    With `whole`, a file of several operators is first asked about as it is, and is only cut where it is refused.
+    """
 
     def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
-        return answers(model, lambda file, name, op: _validated(file, *judge(file, name, op)))
+        taken = None if whole is None else _taken_whole(model, whole)
+        return taken or answers(model, lambda file, name, op: _validated(file, *judge(file, name, op)))
 
     return verdicts
+
+
+def _taken_whole(model: Path, whole: Whole) -> list[Answer]:
+    """An answer for each operator of a file that is taken as it is; [] where it is not, or has one operator."""
+    nodes = list(formats.read(model).nodes)
+    if len(nodes) < 2 or not whole(model):
+        return []
+    return [
+        Answer(graph=node.graph, index=node.index, op=node.op, verdict="supported", reason="taken with its model")
+        for node in nodes
+    ]
 
 
 def _validated(model: Path, verdict: str, reason: str) -> tuple[str, str]:
