@@ -9,6 +9,8 @@ contract of a family:
 - A hypothesis must predict the device's outputs from what *we* have: it may look at `trial.device` to work out a
   parameter (a pad value, an offset), but the prediction is then made by the same rule for every case, and `fit` counts
   the numbers that were taken from the device.
+- A prediction may be a masked array: masked elements are not known (what they were was lost by clipping) and are not
+  judged.
 - `id` is a word that stays for ever, kebab-case; several hypotheses may have the same id with other parameters
   (`resize-kernel` for each kernel). The same fault has the same id whichever family finds it.
 - What is dear to work out and needed by several families is kept in `trial.memo`; what holds for the stage and not for

@@ -76,7 +76,7 @@ def a_few_steps(one: Picture) -> Callable[[Trial, Arrays], Arrays]:
 
 
 def colour_of_the_device(one: Picture) -> Callable[[Trial, Arrays], Arrays]:
-    """Our brightness with the device's colour."""
+    """Our brightness, but for a rounding, with the device's colour."""
 
     def apply(trial: Trial, arrays: Arrays) -> Arrays:
         import numpy as np
@@ -88,6 +88,7 @@ def colour_of_the_device(one: Picture) -> Callable[[Trial, Arrays], Arrays]:
         if np.abs(apart).mean() > 4 * step or np.abs(apart).max() > COLOUR_STEPS * step:
             raise ValueError("more than another upsampling makes")
         luma = (apart @ np.asarray(LUMA))[..., None]
+        luma = luma - np.clip(luma, -1.5 * step, 1.5 * step)  # what conversions round
         made = (ours + apart - luma).reshape(one.view(arrays[one.name]).shape)
         return {**arrays, one.name: one.changed(arrays[one.name].astype(np.float64), lambda x: made.reshape(x.shape))}
 

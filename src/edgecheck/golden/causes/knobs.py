@@ -15,8 +15,15 @@ CAUSES = {
     "score": "score-threshold", "confidence": "score-threshold", "pad": "pad-value", "fill": "pad-value",
     "antialias": "resize-antialias", "align": "align-corners", "half_pixel": "half-pixel", "hop": "hop",
     "window": "window", "rate": "sample-rate", "gamma": "gamma", "floor": "log-floor", "eps": "log-floor",
-    "center": "centre-padding", "fmin": "mel-range", "fmax": "mel-range", "mels": "mel-bins",
+    "center": "centre-padding", "form": "unicode-form", "kernel": "resize-kernel",
+    "interpolation": "resize-kernel", "fmin": "mel-range", "fmax": "mel-range", "mels": "mel-bins",
 }  # fmt: skip
+#: Words that stand for one another.
+WORDS = (
+    ("NFC", "NFD", "NFKC", "NFKD"), ("RGB", "BGR"), ("NHWC", "NCHW"), ("HWC", "CHW"), ("htk", "slaney"),
+    ("nearest", "bilinear", "bicubic", "lanczos", "area", "box"), ("hann", "hamming", "blackman", "boxcar"),
+    ("reflect", "constant", "edge", "symmetric", "wrap"), ("mean", "sum", "max"),
+)  # fmt: skip
 FACTORS = (0.0, 0.5, 2.0, -1.0, 0.1, 10.0, 0.25, 4.0, 255.0, 1 / 255, 0.9, 1.1, 0.8, 1.25)
 USUAL = (
     0.0,
@@ -53,8 +60,18 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
             yield turned(name, value, not value)
         elif isinstance(value, int | float):
             yield from numbers(trial, name, value)
+        elif isinstance(value, str):
+            yield from words(name, value)
         elif isinstance(value, tuple | list) and value and all(isinstance(one, int | float) for one in value):
             yield from sequences(name, value)
+
+
+def words(name: str, value: str) -> Iterator[Hypothesis]:
+    """The other words of a family that the knob's word belongs to."""
+    family = next((one for one in WORDS if value in one), ())
+    for other in family:
+        if other != value:
+            yield turned(name, value, other)
 
 
 def named(knob: str) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SAMPLE = 120_000  # elements of a tensor that are looked at; a larger one is thinned out evenly
 MISMATCH = 2.0  # the energy of a tensor of another shape, or that is missing: as if it were unrelated
 QUANTILES = 128
+TOLD = 0.4  # a prediction that leaves more open than the rest of this share is judged as a whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ def _energy(wanted: Target | None, predicted: Any) -> float:
     import numpy as np
 
     values = None if wanted is None or predicted is None else sample(wanted, predicted)
+    known = None if values is None or wanted is None else told(wanted, predicted)
     if wanted is None or values is None:
         return MISMATCH
     if not values.size:
@@ -83,6 +85,8 @@ def _energy(wanted: Target | None, predicted: Any) -> float:
     if odd.any():
         same = (values == wanted.values) | (np.isnan(values) & np.isnan(wanted.values))
         squares = np.where(odd, np.where(same, 0.0, MISMATCH * wanted.scale), squares)
+    if known is not None and known.mean() >= TOLD:
+        squares = squares[known]
     return min(float(squares.mean()) / wanted.scale, 1e6)
 
 
@@ -95,6 +99,16 @@ def sample(wanted: Target, predicted: Any) -> numpy.ndarray | None:
         return None
     flat = found.reshape(-1)[:: wanted.stride]
     return flat if wanted.text else flat.astype(np.float64)
+
+
+def told(wanted: Target, predicted: Any) -> numpy.ndarray | None:
+    """Which elements a prediction knows: a masked array leaves open what was lost by clipping."""
+    import numpy as np
+
+    if not isinstance(predicted, np.ma.MaskedArray):
+        return None
+    known: numpy.ndarray = ~np.broadcast_to(predicted.mask, predicted.shape).reshape(-1)[:: wanted.stride]
+    return known
 
 
 def promise(wanted: dict[str, Target], predicted: Arrays) -> Promise:

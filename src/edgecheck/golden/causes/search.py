@@ -38,9 +38,10 @@ FAMILIES = (
 
 Within = Callable[[str, "numpy.ndarray", "numpy.ndarray"], bool]
 ENOUGH = 0.98  # of the squared difference; measured: see docs of `recognised`
+ROUNDED = 0.8  # the same where the rest is one step of an integer, which two correct roundings may differ by
 FITTED = 0.995  # the same where a parameter was taken from the device
 CLEARLY = 0.7  # what is left, against what the next cause leaves
-BUDGET = 2500  # predictions
+BUDGET = 1200  # predictions
 CASES = 6  # that hypotheses are tried on
 LEADS = 2  # that families look at
 PARTNERS = 14
@@ -58,6 +59,7 @@ class Tried:
     left: float  # of the tensors' variance, per case
     total: float  # of the same, without an explanation
     within: bool = False
+    rounded: bool = False  # integers, and what is left is a step at most
     promises: tuple[float, float] = (0.0, 0.0)  # the share after a factor and an offset, and with places mixed
 
     @property
@@ -220,7 +222,7 @@ class Table:
 
     def judged(self, tried: Tried) -> Tried:
         """The same, with whether it brings every case within the tolerance."""
-        return replace(tried, within=self.fits(tried.parts))
+        return replace(tried, within=self.fits(tried.parts), rounded=tried.share >= ROUNDED and self.steps(tried.parts))
 
     def exact(self, tried: Tried) -> bool:
         """So much is explained that no second fault is looked for."""
@@ -232,6 +234,23 @@ class Table:
             if not same(trial.ours if predicted is None else predicted, trial.device, self.within):
                 return False
         return True
+
+    def steps(self, parts: tuple[Hypothesis, ...]) -> bool:
+        """All tensors that differ are integers, and hardly any element is left more than one step off."""
+        for trial in self.trials:
+            predicted = self.predict(trial, parts)
+            if predicted is None or not all(a_step(predicted.get(name), one) for name, one in trial.device.items()):
+                return False
+        return True
+
+
+def a_step(predicted: Any, device: numpy.ndarray) -> bool:
+    """Equal but for one step of an integer, in all but a thousandth of the elements."""
+    import numpy as np
+
+    if predicted is None or predicted.shape != device.shape or device.dtype.kind not in "ui":
+        return predicted is not None and np.array_equal(predicted, device)
+    return bool(np.mean(np.abs(predicted.astype(float) - device.astype(float)) > 1) <= 1e-3)
 
 
 def outputs(trial: Trial, ordered: Sequence[Hypothesis]) -> Arrays:
@@ -333,14 +352,14 @@ def recognised(ranked: list[Tried]) -> list[Tried]:
         return believed
     top = believed[0]
     rivals = [one for one in ranked if not set(one.ids) & set(top.ids) and one.cost <= top.cost + 1]
-    if any(1 - top.share > CLEARLY * (1 - one.share) for one in rivals) and 1 - top.share > 1 - FITTED:
+    if any(1 - top.share > CLEARLY * (1 - one.share) for one in rivals) and top.share < FITTED:
         return []
     return believed
 
 
 def enough(tried: Tried) -> bool:
     """Nearly all of the difference is explained, and nearly all of the device's values."""
-    return tried.share >= (FITTED if tried.fit else ENOUGH) and tried.left <= LITTLE
+    return tried.rounded or (tried.share >= (FITTED if tried.fit else ENOUGH) and tried.left <= LITTLE)
 
 
 def cause(tried: Tried) -> Cause:

@@ -283,6 +283,14 @@ def recoloured(one: Picture) -> Iterator[Hypothesis]:
             )
 
 
+def cut_off(pixels: numpy.ndarray) -> numpy.ndarray:
+    """1 where a channel is at black or white, so that its value before the clipping is not known."""
+    import numpy as np
+
+    lost = ((pixels <= 0.002) | (pixels >= 0.998)).any(-1, keepdims=True)
+    return np.broadcast_to(lost, pixels.shape).astype(float)
+
+
 def mixed(one: Picture, ours: tuple[str, str], device: tuple[str, str]) -> Callable[[Trial, Arrays], Arrays]:
     def apply(trial: Trial, arrays: Arrays) -> Arrays:
         import numpy as np
@@ -295,7 +303,11 @@ def mixed(one: Picture, ours: tuple[str, str], device: tuple[str, str]) -> Calla
             result: numpy.ndarray = np.clip(((pixels * 255 - o) @ turn + p) / 255, 0, 1)
             return result
 
-        return {**arrays, one.name: in_pixels(trial, one, arrays[one.name], change)}
+        array = arrays[one.name]
+        black, white = levels(trial, one, array)
+        lost = one.changed(array.astype(float), lambda x: cut_off((x - black) / (white - black))) > 0
+        known: numpy.ndarray = np.ma.array(in_pixels(trial, one, array, change), mask=lost)  # type: ignore[no-untyped-call]
+        return {**arrays, one.name: known}
 
     return apply
 
