@@ -573,3 +573,47 @@ def test_a_large_run_passes_in_little_memory(s3, service, tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
         assert done.returncode == 0, done.stderr
         assert int(done.stdout.split()[-1]) < 150_000, done.stdout
+
+
+@pytest.mark.slow
+def test_pushes_prunes_and_pulls_of_one_run_at_once(s3, service, tmp_path, monkeypatch):
+    """Fifteen seconds of it: a list never shows a run that is not whole, a pull never brings one that nobody pushed."""
+    url, _ = s3
+    monkeypatch.setenv("AWS_ENDPOINT_URL", service.url)
+    folders = [recorded(tmp_path / str(i) / "run", size=LARGE, seed=i) for i in range(2)]
+    wanted = [content(folder) for folder in folders]
+    stop, wrong, pulled = threading.Event(), [], []
+
+    def push(store, number: int) -> None:
+        store.push(folders[number % 2], lambda size: None)
+
+    def prune(store, number: int) -> None:
+        for entry in store.entries(Filter()):
+            store.remove(entry)
+
+    def pull(store, number: int) -> None:
+        for entry in store.entries(Filter()):
+            wrong.extend([entry.problem] if entry.problem else [])
+            into = tmp_path / f"back-{threading.get_ident()}-{number}"
+            store.pull(entry, into, lambda size: None)
+            pulled.append(content(into / entry.address))
+
+    def go_on(act) -> None:
+        store, number = open_store(url), 0
+        while not stop.is_set():
+            number += 1
+            try:
+                act(store, number)
+            except EdgecheckError as error:  # "removed by somebody else" is an answer here; a fault is not
+                wrong.extend([str(error)] if error.code == 3 else [])
+
+    threads = [threading.Thread(target=go_on, args=[act]) for act in (push, push, push, prune, prune, pull, pull)]
+    for thread in threads:
+        thread.start()
+    stop.wait(15)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert all(one in wanted for one in pulled)
+    assert not [one.problem for one in open_store(url).entries(Filter()) if one.problem]

@@ -39,6 +39,7 @@ from edgecheck.golden.stored import (
 Moved = Callable[[int], None]
 MOST_PIECES = 10_000  # of one upload: S3's bound
 READERS = 16  # markers read at once
+LOOKS = 5  # at a run that changes while it is looked at
 
 
 class RemoteStore:
@@ -55,7 +56,8 @@ class RemoteStore:
         ]
         with ThreadPoolExecutor(READERS) as pool:
             markers = list(pool.map(self._looked_at, bases))
-        found = [self._entry(base, marker, sizes) for base, marker in zip(bases, markers) if marker is not None]
+        listed = [self._seen(base, marker, sizes) for base, marker in zip(bases, markers)]
+        found = [one for one in listed if one is not None]
         return [one for one in found if (one.problem and not one.facts) or wanted.admits(one.facts)]
 
     def _objects(self, wanted: Filter) -> Iterator[Object]:
@@ -79,6 +81,21 @@ class RemoteStore:
         except GoneError:
             return None
         return parse(content, self._name(key))
+
+    def _seen(self, base: str, marker: Marker | FormatError | None, sizes: Mapping[str, int]) -> Entry | None:
+        """An entry; what looks broken is looked at again: it may have been pruned and pushed since the listing."""
+        found = None if marker is None else self._entry(base, marker, sizes)
+        if found is None or not found.problem:
+            return found
+        prefix = f"{base}/" if base else ""
+        for _ in range(LOOKS):
+            now = self._looked_at(base)
+            if now is None:
+                return None
+            found = self._entry(base, now, {one.key: one.size for one in self.bucket.objects(prefix)})
+            if not found.problem or isinstance(now, FormatError) or self._looked_at(base) == now:
+                return found
+        return found
 
     def _entry(self, base: str, marker: Marker | FormatError, sizes: Mapping[str, int]) -> Entry:
         name = self._name(base)
@@ -134,7 +151,7 @@ class RemoteStore:
 
     def _held(self, base: str, marker: Marker) -> bool:
         """Whether all that the marker names is there, by size."""
-        sizes = {one.key: one.size for one in self.bucket.objects(f"{base}/{marker.place}/")}
+        sizes = {one.key: one.size for one in self.bucket.objects(_join(base, marker.place) + "/")}
         return all(sizes.get(_join(base, marker.place, name)) == one.size for name, one in marker.files.items())
 
     def _begun(self, base: str, content: str) -> str | None:
