@@ -11,13 +11,19 @@ from vela_rules.limits import FUSED, QUANTIZE_HELP, Limit
 CHECKED = ("GATHER", "DIV", "L2_POOL_2D")
 
 
+def refuse(id: str, require: str, say: str, place: str, help: str = "") -> Limit:
+    return Limit(id, require, say, (f"semantics:{place}",), "rejected", help)
+
+
 def semantics(op: str) -> Iterator[Limit]:
     """What makes Vela refuse the whole file (tflite_model_semantics.cpp)."""
+    for checks in CHECKS:
+        yield from checks(op)
+
+
+def _every(op: str) -> Iterator[Limit]:
+    """What is checked of every operator."""
     f = first(op)
-
-    def refuse(id: str, require: str, say: str, place: str, help: str = "") -> Limit:
-        return Limit(id, require, say, (f"semantics:{place}",), "rejected", help)
-
     yield refuse(
         "finite-scale",
         "all(not quantized(t) or all(s <= 3.4028234e38 for s in t.scales) for t in inputs + outputs)",
@@ -37,6 +43,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "input scale over output scale must be finite",
             "ConstraintQuantScaleInf",
         )
+
+
+def _present(op: str) -> Iterator[Limit]:
+    """The inputs that a check reads must be there."""
     pairs = (
         "MINIMUM",
         "MAXIMUM",
@@ -49,8 +59,6 @@ def semantics(op: str) -> Iterator[Limit]:
         "TRANSPOSE",
         "PAD",
         "CONV_2D",
-    )
-    pairs += (
         "DIV",
         "LOGICAL_AND",
         "LOGICAL_OR",
@@ -64,6 +72,10 @@ def semantics(op: str) -> Iterator[Limit]:
     if op in (*pairs, "SPLIT", "TRANSPOSE_CONV"):
         there = "exists(in[0]) and exists(in[1])" + (" and exists(in[2])" if op == "TRANSPOSE_CONV" else "")
         yield refuse("inputs-present", there, "its inputs must be there", "TensorFromUsage")
+
+
+def _convolutions(op: str) -> Iterator[Limit]:
+    """CONV_2D and DEPTHWISE_CONV_2D: depths that fit."""
     if op == "CONV_2D":
         yield refuse(
             "group-depth",
@@ -84,6 +96,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "the output depth must be input depth times depth_multiplier",
             "ConstraintDepthwiseConvOfmDepth",
         )
+
+
+def _types(op: str) -> Iterator[Limit]:
+    """Operators whose input and output have one type."""
     if op in (
         "AVERAGE_POOL_2D",
         "MAX_POOL_2D",
@@ -105,6 +121,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "input and output types must be equal",
             "ConstraintMatchingInOutTypes",
         )
+
+
+def _concatenation(op: str) -> Iterator[Limit]:
+    """CONCATENATION: ranks and dimensions that fit."""
     if op == "CONCATENATION":
         at = "(attr.axis if attr.axis >= 0 else attr.axis + out[0].rank)"
         yield refuse(
@@ -125,6 +145,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "the shapes must fit together",
             "ConstraintValidDimensions",
         )
+
+
+def _shapes(op: str) -> Iterator[Limit]:
+    """Elementwise operators: shapes that fit."""
     if op in ("ABS", "EXP", "GELU", "ELU", "LEAKY_RELU", "RSQRT"):
         yield refuse(
             "matching-shapes",
@@ -141,6 +165,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "an input's shape or the broadcast shape must equal the output's",
             "ConstraintMatchingEitherShapes",
         )
+
+
+def _arithmetic(op: str) -> Iterator[Limit]:
+    """ADD, SUB and MUL: types that fit."""
     if op in ("ADD", "SUB", "MUL"):
         signed = '["int4", "int8", "int16", "int32", "int64"]'
         yield refuse(
@@ -161,6 +189,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "the output of unsigned inputs must have their type or be int32",
             "ConstraintUnsignedValid",
         )
+
+
+def _reshaping(op: str) -> Iterator[Limit]:
+    """RESHAPE, SQUEEZE and EXPAND_DIMS: elements and scales that are kept."""
     if op in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS"):
         yield refuse(
             "same-scale",
@@ -174,6 +206,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "input and output must have the same number of elements",
             "ConstraintMatchingInOutElements",
         )
+
+
+def _softmax(op: str) -> Iterator[Limit]:
+    """SOFTMAX."""
     if op == "SOFTMAX":
         yield refuse(
             "same-shape",
@@ -188,6 +224,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "ConstraintSoftmaxInOutTypes",
         )
         yield refuse("beta", "attr.beta >= 0", "beta must not be negative", "ConstraintBetaValueRange")
+
+
+def _splits(op: str) -> Iterator[Limit]:
+    """SPLIT and SPLIT_V: parts that come out even."""
     if op == "SPLIT":
         yield refuse(
             "split-axis",
@@ -209,6 +249,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "the sizes must be constant, at most one of them -1",
             "ConstraintSplitvInferred",
         )
+
+
+def _parameters(op: str) -> Iterator[Limit]:
+    """STRIDED_SLICE, FULLY_CONNECTED and PAD."""
     if op == "STRIDED_SLICE":
         yield refuse("four-inputs", "len(inputs) == 4", "there must be four inputs", "ConstraintStridedsliceInputCount")
     if op == "FULLY_CONNECTED":
@@ -227,6 +271,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "the paddings must be constant and the output's shape the input's plus the paddings",
             "ConstraintPadOutputShape",
         )
+
+
+def _bytes(op: str) -> Iterator[Limit]:
+    """HARD_SWISH and ARG_MAX: 8 bits."""
     if op in ("HARD_SWISH", "ARG_MAX"):
         yield refuse(
             "input-8-bit",
@@ -242,6 +290,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "the output must be int32 or int64",
             "ConstraintArgmaxOutput",
         )
+
+
+def _lstm(op: str) -> Iterator[Limit]:
+    """UNIDIRECTIONAL_SEQUENCE_LSTM."""
     if op == "UNIDIRECTIONAL_SEQUENCE_LSTM":
         yield refuse(
             "input-signed",
@@ -269,6 +321,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "ConstraintLstmIntermediates",
             "convert with full integer quantisation, which writes them",
         )
+
+
+def _indices(op: str) -> Iterator[Limit]:
+    """GATHER and TRANSPOSE."""
     if op == "GATHER":
         yield refuse(
             "index-dtype",
@@ -283,6 +339,10 @@ def semantics(op: str) -> Iterator[Limit]:
             "the permutation must be 32-bit and as long as the rank",
             "ConstraintTransposeParamsInput",
         )
+
+
+def _matmul(op: str) -> Iterator[Limit]:
+    """BATCH_MATMUL: ranks and batches that fit."""
     if op == "BATCH_MATMUL":
         batch = "shape1({t})[0:max({t}.rank - 2, 0)]"
         a, b = batch.format(t="in[0]"), batch.format(t="in[1]")
@@ -300,6 +360,25 @@ def semantics(op: str) -> Iterator[Limit]:
             "leading dimensions must broadcast to the output's",
             "ConstraintBatchMatMulBroadcastShapes",
         )
+
+
+CHECKS = (
+    _every,
+    _present,
+    _convolutions,
+    _types,
+    _concatenation,
+    _shapes,
+    _arithmetic,
+    _reshaping,
+    _softmax,
+    _splits,
+    _parameters,
+    _bytes,
+    _lstm,
+    _indices,
+    _matmul,
+)
 
 
 def fused(target: str, op: str) -> Iterator[Limit]:
