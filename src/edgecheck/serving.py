@@ -59,6 +59,11 @@ class Served:
         head, outputs = self._receive()
         return outputs, int(head["nanoseconds"])
 
+    @property
+    def alive(self) -> bool:
+        """Whether the child still runs."""
+        return self._process.poll() is None
+
     def reset(self) -> None:
         """Load the model again: what it remembered is gone."""
         assert self._process.stdin is not None

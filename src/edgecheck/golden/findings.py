@@ -147,7 +147,7 @@ def _accumulated(comparison: Comparison) -> Iterator[Finding]:
     grown = [one for one in last.along if one.beyond]
     if grown:
         yield Finding(
-            rule="EC408", severity="warning", model=comparison.device,
+            rule="EC408", severity="warning" if any(one.decision for one in grown) else "note", model=comparison.device,
             message="every stage agrees by itself, and the end differs: "
             + "; ".join(f"{one.name}: {_amount(one)}" for one in grown),
             help="small differences grow on the way: tighten the tolerance of an early stage to see where",

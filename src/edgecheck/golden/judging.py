@@ -55,4 +55,6 @@ def worst(found: Iterable[TensorCompared]) -> list[TensorCompared]:
 
 
 def _badness(one: TensorCompared) -> tuple[bool, bool, float, float]:
-    return (bool(one.beyond), bool(one.figures.problem), one.figures.relative, -one.figures.snr_db)
+    integer = not one.dtype.startswith(("float", "bfloat"))
+    far = one.figures.max_abs if integer else one.figures.relative
+    return (bool(one.beyond), bool(one.figures.problem), far, -one.figures.snr_db)

@@ -183,7 +183,12 @@ class Player:
         feeds = {file: numpy.asarray(inputs[tensor]) for file, tensor in names.items()}
         for one in served.about["inputs"]:
             _fits(stage.name, one, feeds.get(one["name"]))
-        outputs, spent = served(feeds)
+        try:
+            outputs, spent = served(feeds)
+        except EdgecheckError:
+            if not served.alive:
+                del self._served[stage.name]  # it is started again when it is next asked for
+            raise
         renamed = _paired(model.gives, [one["name"] for one in served.about["outputs"]])
         if model.real:
             outputs = {one["name"]: _real(outputs[one["name"]], one) for one in served.about["outputs"]}
