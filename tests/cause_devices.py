@@ -295,6 +295,24 @@ def gamma(rng, w):
     return replace(w, pixels=(*w.pixels, lambda x: 255 * (np.clip(x, 0, 255).astype(np.float32) / 255) ** np.float32(g))), {"gamma"}
 
 
+def recoded(rng, w):
+    """Through a camera's or a codec's YUV with one matrix, and back with another."""
+    matrix, full = [("709", False), ("601", True), ("2020", False)][rng.integers(3)]
+    kr, kb = KR_KB["601"]
+
+    def change(x):
+        x = x.astype(np.float32)
+        y = x @ np.float32([kr, 1 - kr - kb, kb])
+        b, r = (x[..., 2] - y) / (2 * (1 - kb)), (x[..., 0] - y) / (2 * (1 - kr))
+        y, b, r = np.rint(16 + y * (219 / 255)), np.rint(128 + b * (224 / 255)), np.rint(128 + r * (224 / 255))
+        y, b, r = (y, b - 128, r - 128) if full else ((y - 16) * (255 / 219), (b - 128) * (255 / 224), (r - 128) * (255 / 224))
+        k, c = KR_KB[matrix]
+        red, blue = y + 2 * (1 - k) * r, y + 2 * (1 - c) * b
+        return np.clip(np.rint(np.stack([red, (y - k * red - c * blue) / (1 - k - c), blue], -1)), 0, 255).astype(np.uint8)
+
+    return replace(w, before=(*w.before, change)), {"yuv-range"} if full else {"yuv-matrix"}
+
+
 def half(rng, w):
     if rng.random() < 0.5:
         return replace(w, after=(*w.after, lambda y: y.astype(np.float16).astype(np.float32))), {"float16"}
@@ -384,7 +402,7 @@ def pad_value(rng, w):
 
 
 FAULTS = [
-    channels, grey, memory, transposed, normalisation, normalisation, value_range, divided_twice, not_divided, gamma, half, truncated, signed,
+    channels, grey, memory, transposed, normalisation, normalisation, value_range, divided_twice, not_divided, gamma, recoded, half, truncated, signed,
     clipped, flip, turn, mirrored_turn, aspect, crop, crop_offset, kernel, kernel, kernel, letterbox_offset, letterbox_rounding, pad_value,
 ]  # fmt: skip
 ORDER = {one: place for place, one in enumerate(FAULTS)}
@@ -657,12 +675,57 @@ def two_faults(seed):
     return sum(bool(set(first) & one) for one in names) == 2, names, done, found, (ours, device)
 
 
+def unknown(seed):
+    """What no hypothesis is about: noise, blocks, a vignette, a blur, a compression, another photo. (causes, closest, what)"""
+    rng = np.random.default_rng(seed)
+    ours = base(rng)
+    kind = ["noise", "noise", "pepper", "blocks", "vignette", "compression", "photo", "blur", "rows"][rng.integers(9)]
+    level = float(rng.choice([1, 3, 10, 40]))
+
+    def device(picture):
+        x = picture.astype(np.float32)
+        if kind == "pepper":
+            x = np.where(rng.random(x.shape[:2])[..., None] < 0.02, 255, x)
+        if kind == "blocks":
+            top, left = rng.integers(0, x.shape[0] // 2), rng.integers(0, x.shape[1] // 2)
+            x[top : top + 40, left : left + 40] = rng.integers(0, 255)
+        if kind == "vignette":
+            y, z = np.mgrid[-1 : 1 : x.shape[0] * 1j, -1 : 1 : x.shape[1] * 1j]
+            x = x * (1 - 0.3 * (y**2 + z**2))[..., None]
+        if kind == "compression":
+            data = io.BytesIO()
+            Image.fromarray(picture).save(data, "jpeg", quality=int(rng.integers(10, 60)))
+            x = np.asarray(Image.open(io.BytesIO(data.getvalue())).convert("RGB"))
+        if kind == "photo":
+            x = cv2.resize(photo(rng), picture.shape[1::-1])
+        if kind == "blur":
+            x = cv2.GaussianBlur(x, (0, 0), 2.0)
+        if kind == "rows":
+            x = x[rng.permutation(x.shape[0])]
+        y = ours(np.clip(x, 0, 255).astype(np.uint8))
+        reach = np.ptp(y) / 255
+        return y + rng.normal(size=y.shape).astype(np.float32) * reach * level if kind == "noise" else y
+
+    trials = [trial(rng, ours, device, str(i)) for i in range(2)]
+    found = find(trials, within)
+    return found.causes, found.closest, f"{kind} {level}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--pairs", type=int, default=0)
+    parser.add_argument("--unknown", type=int, default=0)
     arguments = parser.parse_args()
+    named = 0
+    for i in range(arguments.unknown):
+        causes, closest, what = unknown([arguments.seed, 9, i])
+        named += bool(causes)
+        if causes:
+            print("unknown", i, what, [(one.ids, round(one.share, 4), one.within, one.say) for one in causes], flush=True)
+    if arguments.unknown:
+        print(f"named although unknown: {named}/{arguments.unknown}")
     places, wrong, start, per = collections.Counter(), [], time.monotonic(), collections.Counter()
     for i in range(arguments.count):
         place, names, done, found, wrappers = one_fault([arguments.seed, i])

@@ -87,6 +87,8 @@ def colour_of_the_device(one: Picture) -> Callable[[Trial, Arrays], Arrays]:
         step = float(np.max(np.abs(white - black))) / 255
         if np.abs(apart).mean() > 4 * step or np.abs(apart).max() > COLOUR_STEPS * step:
             raise ValueError("more than another upsampling makes")
+        if np.abs(apart).max() <= STEPS * step:
+            raise ValueError("no more than another IDCT makes")
         luma = (apart @ np.asarray(LUMA))[..., None]
         luma = luma - np.clip(luma, -1.5 * step, 1.5 * step)  # what conversions round
         made = (ours + apart - luma).reshape(one.view(arrays[one.name]).shape)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.golden.causes import Arrays, Cause, Hypothesis, Trial
+from edgecheck.golden.causes.pictures import levels, picture
 from edgecheck.golden.causes.scoring import Promise, Target, energy, promise, targets
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ FAMILIES = (
 Within = Callable[[str, "numpy.ndarray", "numpy.ndarray"], bool]
 ENOUGH = 0.98  # of the squared difference; measured: see docs of `recognised`
 ROUNDED = 0.8  # the same where the rest is one step of an integer, which two correct roundings may differ by
+STEP = 1.5  # of 255: the error in the mean that rounding to bytes once or twice makes
 FITTED = 0.995  # the same where a parameter was taken from the device
 CLEARLY = 0.7  # what is left, against what the next cause leaves
 BUDGET = 1200  # predictions
@@ -59,7 +61,7 @@ class Tried:
     left: float  # of the tensors' variance, per case
     total: float  # of the same, without an explanation
     within: bool = False
-    rounded: bool = False  # integers, and what is left is a step at most
+    rounded: bool = False  # what is left is what roundings make
     promises: tuple[float, float] = (0.0, 0.0)  # the share after a factor and an offset, and with places mixed
 
     @property
@@ -236,21 +238,29 @@ class Table:
         return True
 
     def steps(self, parts: tuple[Hypothesis, ...]) -> bool:
-        """All tensors that differ are integers, and hardly any element is left more than one step off."""
+        """What is left of every tensor is what roundings to bytes, or to its own integers, make."""
+        if any(one.fit for one in parts):
+            return False
         for trial in self.trials:
             predicted = self.predict(trial, parts)
-            if predicted is None or not all(a_step(predicted.get(name), one) for name, one in trial.device.items()):
+            if predicted is None or not all(roundings(trial, name, predicted.get(name)) for name in trial.device):
                 return False
         return True
 
 
-def a_step(predicted: Any, device: numpy.ndarray) -> bool:
-    """Equal but for one step of an integer, in all but a thousandth of the elements."""
+def roundings(trial: Trial, name: str, predicted: Any) -> bool:
+    """Nearly all elements are within a step of an integer; a picture is about a step of 255 off in the mean."""
     import numpy as np
 
-    if predicted is None or predicted.shape != device.shape or device.dtype.kind not in "ui":
+    device = trial.device[name]
+    if predicted is None or predicted.shape != device.shape or device.dtype.kind not in "uif":
         return predicted is not None and np.array_equal(predicted, device)
-    return bool(np.mean(np.abs(predicted.astype(float) - device.astype(float)) > 1) <= 1e-3)
+    apart = np.abs(np.ma.filled(predicted.astype(float) - device.astype(float), 0.0))
+    one = picture(trial, name, device)
+    if one is not None and name in trial.ours:
+        black, white = levels(trial, one, trial.ours[name])
+        return float(np.sqrt(np.mean(apart**2))) <= STEP * float(np.max(np.abs(white - black))) / 255
+    return device.dtype.kind in "ui" and bool(np.mean(apart > 1) <= 1e-3)
 
 
 def outputs(trial: Trial, ordered: Sequence[Hypothesis]) -> Arrays:

@@ -57,6 +57,7 @@ def ends(trial: Trial, target: Picture) -> Ends | None:
             if other is not None:
                 if number == 0 and trial.device[target.name].shape == trial.ours[target.name].shape:
                     other = agreed(trial, source, target, other, device_of, ours)
+                remember_colours(trial, target, ours, other)
                 trial.memo[f"stage/readings/{source.name}/{target.name}"] = [ours, other]
                 return Ends(source=source, target=target, ours=ours, device=other)
         return None
@@ -150,6 +151,17 @@ def remember(trial: Trial, source: Picture, target: Picture, ours: Reading) -> R
     trial.memo[f"stage/levels/{target.name}"] = (black, white)
     matrix = plain(ours.matrix, (white - black) / (high - low)) if len(low) == len(black) else None
     return ours if matrix is None else replace(ours, matrix=matrix, offset=black - low @ matrix)
+
+
+def remember_colours(trial: Trial, target: Picture, ours: Reading, device: Reading) -> None:
+    """How the colours of the device follow from ours, black at 0 and white at 1, for the other families."""
+    import numpy as np
+
+    one, other = ours.matrix, device.matrix
+    if one.shape != (3, 3) or other.shape != (3, 3) or min(np.linalg.cond(one), np.linalg.cond(other)) > 1e4:
+        return
+    scale = np.linalg.norm(other, 1, axis=0).mean() / np.linalg.norm(one, 1, axis=0).mean()
+    trial.memo[f"stage/colours/{target.name}"] = np.linalg.inv(one) @ other / scale
 
 
 def snapped(

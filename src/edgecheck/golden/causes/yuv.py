@@ -58,7 +58,8 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
             continue
         frame = frames(trial, one)
         if frame is None:
-            yield from recoloured(one)
+            seen: numpy.ndarray | None = trial.memo.get(f"stage/colours/{one.name}")
+            yield from (found for found, turn in recoloured(one) if seen is None or alike(turn, seen))
             continue
         yield from decoded(trial, one)
         if trial.again is not None:
@@ -263,15 +264,28 @@ def rgb(frame: Frame, one: Decoding) -> numpy.ndarray:
     return made
 
 
-def recoloured(one: Picture) -> Iterator[Hypothesis]:
-    """RGB that was made with one matrix where it should have been another: on the pixels themselves."""
+def alike(turn: numpy.ndarray, seen: numpy.ndarray) -> bool:
+    """A change of colours is about what was seen; what is cut off at 0 and 255 moves what is seen a little."""
+    import numpy as np
+
+    return bool(np.linalg.norm(turn - seen) < 0.6 * np.linalg.norm(turn - np.eye(3)) + 0.02)
+
+
+def recoloured(one: Picture) -> Iterator[tuple[Hypothesis, numpy.ndarray]]:
+    """RGB that was made with one matrix where it should have been another: on the pixels themselves.
+
+    Each with the matrix by which the colours, as rows, are changed.
+    """
+    import numpy as np
+
     kinds = [(matrix, range) for matrix in WEIGHTS for range in RANGES]
     for ours in kinds:
         for device in kinds:
             ids = [name for name, a, b in zip(("yuv-matrix", "yuv-range"), ours, device, strict=True) if a != b]
             if len(ids) != 1 or (ids == ["yuv-range"] and ours[0] != "BT.601"):
                 continue
-            yield Hypothesis(
+            turn = np.linalg.inv(to_rgb(*ours)[0]) @ to_rgb(*device)[0]
+            found = Hypothesis(
                 id=ids[0],
                 say=f"the device's {one.name} was made from YUV as {' '.join(device)}, ours as {' '.join(ours)} range",
                 on="output",
@@ -281,6 +295,7 @@ def recoloured(one: Picture) -> Iterator[Hypothesis]:
                 parameters={"ours": " ".join(ours), "device": " ".join(device)},
                 cost=1.2 if "BT.2020" not in (ours[0], device[0]) else 1.6,
             )
+            yield found, turn
 
 
 def cut_off(pixels: numpy.ndarray) -> numpy.ndarray:
