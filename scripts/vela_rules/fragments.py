@@ -98,17 +98,25 @@ def resize_power(op: str) -> str:
 
 
 def strided_slice() -> str:
-    """tflite_supported_operators.cpp StridedSlice: strides only over H and W, none negative, every slice at least one long."""
-    x, i = "shape1(in[0])", "i"
-    bit = "(attr.{m} // 2 ** {i}) % 2 == 1"
-    begin_m, end_m, shrink = (bit.format(m=m, i=i) for m in ("begin_mask", "end_mask", "shrink_axis_mask"))
-    b = f"(value(in[1])[{i}] + ({x}[{i}] if value(in[1])[{i}] < 0 else 0))"
-    start = f"(0 if {begin_m} and not {shrink} else min(max({b}, 0), {x}[{i}] - 1))"
-    e = f"(value(in[2])[{i}] + ({x}[{i}] if value(in[2])[{i}] < 0 else 0))"
-    length = f"({shrink} or ({x}[{i}] if {end_m} else min(max({e}, 1), {x}[{i}])) > {start})"
+    """tflite_supported_operators.cpp StridedSlice: strides only over H and W, none negative, every slice at least one long.
+
+    What stands behind an ellipsis counts from the last dimension.
+    """
     count = "min(size(in[1]), size(in[2]), size(in[3]))"
-    strides = f"all(value(in[3])[i] == 1 or (value(in[3])[i] >= 0 and i in [in[0].rank - 2, in[0].rank - 3]) for i in 0..{count} - 1)"
-    return f"(attr.ellipsis_mask != 0) or ({strides} and all({length} for i in 0..{count} - 1))"
+    at = f"(i if attr.ellipsis_mask % 2 ** i == 0 else in[0].rank - {count} + i)"
+    x = f"shape1(in[0])[{at}]"
+    bit = "(attr.{m} // 2 ** i) % 2 == 1"
+    begin_m, end_m, shrink, dots = (
+        bit.format(m=m) for m in ("begin_mask", "end_mask", "shrink_axis_mask", "ellipsis_mask")
+    )
+    b = f"(value(in[1])[i] + ({x} if value(in[1])[i] < 0 else 0))"
+    start = f"(0 if {begin_m} and not {shrink} else min(max({b}, 0), {x} - 1))"
+    e = f"(value(in[2])[i] + ({x} if value(in[2])[i] < 0 else 0))"
+    length = f"({shrink} or ({x} if {end_m} else min(max({e}, 1), {x})) > {start})"
+    stride = f"(value(in[3])[i] == 1 or (value(in[3])[i] >= 0 and {at} in [in[0].rank - 2, in[0].rank - 3]))"
+    return (
+        f'in[3].dtype not in ["float32", "float16"] and all({dots} or ({stride} and {length}) for i in 0..{count} - 1)'
+    )
 
 
 def transpose_32() -> str:
