@@ -24,6 +24,11 @@ CASES = {
     "3-D weight given": (spec("Conv", [VOLUME, tensor(8, 8, 3, 3, 3)], kernel_shape=[3, 3, 3]), "rejected"),
     "statistics constant": (spec("BatchNormalization", [X, CONST, CONST, CONST, CONST]), "supported"),
     "statistics given": (spec("BatchNormalization", [X, CONST, CONST, GIVEN, CONST]), "rejected"),
+    "statistics of one value": (
+        spec("BatchNormalization", [X, CONST, CONST, CONST, {"n": "made"}])
+        | {"before": [{"op": "ConstantOfShape", "a": {}, "i": [integers(8)], "o": [{"n": "made", "t": "float32", "s": [8]}]}]},
+        "supported",
+    ),
     "without an arrow": (spec("Einsum", [X, X], equation="abcd,abcd"), "rejected"),
     "with an arrow": (spec("Einsum", [X, X], equation="abcd,abcd->abcd"), "supported"),
     "GRU with lengths": (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #: Operators that runtimes compute away when they load a file with constant inputs.
 FOLDING = frozenset({
     "DEQUANTIZE", "DENSIFY", "Cast", "DequantizeLinear", "com.microsoft::DequantizeLinear", "cast", "const", "Constant",
+    "ConstantOfShape", "Identity",
 })  # fmt: skip
 
 
