@@ -29,6 +29,14 @@ def faithful(method):
             raise NoSuchUpload(upload_id=multipart_id)
         return method(self, bucket_name, multipart_id, *arguments, **more)
     return called
+import threading
+from moto.s3.responses import S3Response
+def one_at_a_time(method, lock=threading.Lock()):
+    def called(*arguments, **more):
+        with lock:  # S3's If-None-Match has one winner; moto looks, and then puts
+            return method(*arguments, **more)
+    return called
+S3Response.put_object = one_at_a_time(S3Response.put_object)
 S3Backend.upload_part = faithful(S3Backend.upload_part)
 S3Backend.complete_multipart_upload = faithful(S3Backend.complete_multipart_upload)
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

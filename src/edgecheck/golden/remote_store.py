@@ -143,9 +143,8 @@ class RemoteStore:
         marker = Marker(place=place, files=files, facts=facts(run))
         if not self.bucket.create(_join(base, MARKER), write(marker)):
             self._lost(base, marker)
-        elif not self._held(base, marker):
-            self._remove(base, marker)
-            raise self._disturbed(base)
+        else:
+            self._ended(base, marker)
         size, now = marker.size, sum(one.sent for one in sent)
         return Transfer(name=self._name(base), size=size, sent=now, there=sum(one.there for one in sent))
 
@@ -160,6 +159,15 @@ class RemoteStore:
         keys = [one.key for one in self.bucket.objects(begun)] + [one.key for one in self.bucket.unfinished(begun)]
         places = sorted({key[len(base) + 1 :].partition("/")[0] for key in keys})
         return next((one for one in places if PLACE.fullmatch(one)), None)
+
+    def _ended(self, base: str, mine: Marker) -> None:
+        """That the marker is still ours, with its data: some places cannot look and put in one step."""
+        there = self._marker(base)
+        if there is None or there.removed or there.place != mine.place:
+            self._lost(base, mine)
+        elif not self._held(base, mine):
+            self._remove(base, mine)
+            raise self._disturbed(base)
 
     def _lost(self, base: str, mine: Marker) -> None:
         """Somebody's marker was faster: the same content is no fault, and what is ours alone goes."""
