@@ -56,7 +56,10 @@ def _alone(part: Path) -> Iterator[None]:
     """The folder of an unfinished pull, and nobody else in it: another pull of the same run waits here."""
     while True:
         part.mkdir(parents=True, exist_ok=True)
-        folder = os.open(part, os.O_RDONLY)
+        try:
+            folder = os.open(part, os.O_RDONLY)
+        except FileNotFoundError:  # another pull has just given it its name
+            continue
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
             if _same_folder(folder, part):
