@@ -84,7 +84,7 @@ def groups(part: str) -> list[Group]:
 
 
 def limit(**keys: object) -> str:
-    order = ("id", "when", "require", "otherwise", "say", "source", "help")
+    order = ("id", "of", "when", "require", "otherwise", "say", "source", "help")
     lines = [f"{key} = {json.dumps(keys[key], ensure_ascii=False)}" for key in order if keys.get(key) is not None]
     return "\n".join(["[[op.limit]]", *lines]) + "\n"
 
@@ -125,18 +125,20 @@ def ranks(part: Group, seen: str, *, one: bool) -> str:
         more = part.rank + 1
         text = limit(
             id=f"rank-{more}{name}",
+            of="supported",
             when=these,
-            require=f"all(t.rank != {more} for t in inputs) and out[0].rank != {more}",
+            require=f"all(t.rank != {more} for t in inputs) and all(t.rank != {more} for t in outputs)",
             otherwise="rejected",
             say=f"{more} dimensions are taken, and then not compiled",
             source=["measured"],
             help=fold,
         )
-    rejected = part.flag == "R"
+    rejected, most = part.flag == "R", part.rank + (part.flag == "F")
     return text + limit(
         id=f"rank-{part.rank}{name}",
+        of="supported" if rejected else None,
         when=these,
-        require=f"all(t.rank <= {part.rank} for t in inputs) and out[0].rank <= {part.rank}",
+        require=f"all(t.rank <= {most} for t in inputs) and all(t.rank <= {most} for t in outputs)",
         otherwise="rejected" if rejected else "fallback",
         say=f"no tensor may have more than {part.rank} dimensions"
         + (" (more are taken, and then not compiled)" if rejected else ""),
@@ -174,7 +176,7 @@ def entries() -> Iterator[tuple[str, str]]:
 def cast(op: str) -> str:
     text = f'[[op]]\nop = "{op}"\nsource = ["measured"]\n'
     text += limit(
-        id="rank-5-int64-bool", when=CAST_5_D, require="in[0].rank != 5", otherwise="rejected", source=["measured"],
+        id="rank-5-int64-bool", of="supported", when=CAST_5_D, require="in[0].rank != 5", otherwise="rejected", source=["measured"],
         say="5 dimensions of int64 or bool are taken, and then not compiled",
     )  # fmt: skip
     types = list(CAST)

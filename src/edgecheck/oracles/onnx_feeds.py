@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy
 
 #: What a CPU kernel refuses in every run, whatever the values: types and sizes that its constructor does not look at.
-EVERY_RUN = re.compile(r"NOT_IMPLEMENTED|does not support double|conv_integer\.cc")
+EVERY_RUN = re.compile(r"NOT_IMPLEMENTED|does not support double|conv_integer\.cc|ConvInteger::Compute")
 
 DYNAMIC = 2  # the size that stands for one that is not known
 LARGEST = 1 << 24  # elements; an input beyond is not made

@@ -99,7 +99,8 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     if not session.made:
         return _refused(session.failure)
     verdict, reason = _verdict(session.log, others) if accelerated else ("supported", "a session was made")
-    if verdict == "fallback" and onnx_feeds.EVERY_RUN.search(session.failure):
+    on_cpu = verdict == "fallback" or not accelerated
+    if on_cpu and onnx_feeds.EVERY_RUN.search(session.failure):
         return "rejected", f"{reason}, where every run fails: {_short(session.failure)}"
     if not session.failure or verdict != "supported":
         return verdict, reason

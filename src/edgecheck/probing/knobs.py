@@ -7,6 +7,7 @@ a limit flips can be found by halving.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -277,9 +278,8 @@ def _constants(spec: Mapping[str, Any], mentions: Mentions) -> Iterator[Knob]:
         if "c" in one:
             yield Knob(f"i{place} no constant", _remover("i", place, "c"), True, (None,))
             if isinstance(one["c"], list) and one["c"] and isinstance(one["c"][0], int | float):
-                values = tuple(
-                    (at, n) for at in range(min(len(one["c"]), 6)) for n in _near(mentions, int(one["c"][at]))
-                )
+                finite = [at for at in range(min(len(one["c"]), 6)) if math.isfinite(one["c"][at])]
+                values = tuple((at, n) for at in finite for n in _near(mentions, int(one["c"][at])))
                 yield Knob(f"i{place}.value[:]", entry, None, values)
         yield Knob(f"i{place} filled", fill, None, (*_near(mentions, 1), 0, 127, -127, 3))
 
