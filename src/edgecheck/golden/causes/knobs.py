@@ -26,40 +26,25 @@ WORDS = (
 )  # fmt: skip
 FACTORS = (0.0, 0.5, 2.0, -1.0, 0.1, 10.0, 0.25, 4.0, 255.0, 1 / 255, 0.9, 1.1, 0.8, 1.25)
 USUAL = (
-    0.0,
-    1.0,
-    0.5,
-    -1.0,
-    127.5,
-    128.0,
-    127.0,
-    255.0,
-    256.0,
-    114.0,
-    0.25,
-    0.3,
-    0.4,
-    0.45,
-    0.6,
-    0.7,
-    0.05,
-    0.01,
-    1e-3,
-    1e-5,
+    *(0.0, 1.0, 0.5, -1.0, 127.5, 128.0, 127.0, 255.0, 256.0, 114.0),
+    *(0.1, 0.2, 0.25, 0.3, 0.4, 0.45, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.05, 0.01, 1e-3, 1e-5),
 )
 STEPS = 24  # of the golden section
+LARGE = 100_000  # elements; a stage that gives more is dear to run: one case, and a shorter golden section
 GOLDEN = 0.6180339887498949
 
 
 def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
     """Every knob, one at a time."""
-    if trial.again is None or trial.model:
+    large = sum(one.size for one in trial.ours.values()) > LARGE
+    first = trial.memo.setdefault("stage/knobs turned on", trial.case)
+    if trial.again is None or trial.model or (large and first != trial.case):
         return
     for name, value in trial.knobs.items():
         if isinstance(value, bool):
             yield turned(name, value, not value)
         elif isinstance(value, int | float):
-            yield from numbers(trial, name, value)
+            yield from numbers(trial, name, value, steps=STEPS // 2 if large else STEPS)
         elif isinstance(value, str):
             yield from words(name, value)
         elif isinstance(value, tuple | list) and value and all(isinstance(one, int | float) for one in value):
@@ -107,8 +92,11 @@ def sequences(name: str, value: Any) -> Iterator[Hypothesis]:
             yield turned(name, value, other)
 
 
-def numbers(trial: Trial, name: str, value: float) -> Iterator[Hypothesis]:
-    """The usual values, multiples of ours, and where the least difference lies between the two best."""
+def numbers(trial: Trial, name: str, value: float, *, steps: int = STEPS) -> Iterator[Hypothesis]:
+    """The usual values, multiples of ours, and where the least difference lies between the two best.
+
+    A number seldom changes its sign by mistake: what does so is something else that looks like it (a polarity).
+    """
     kind = type(value)
     tried: dict[float, float] = {}
     wanted = targets(trial)
@@ -124,29 +112,38 @@ def numbers(trial: Trial, name: str, value: float) -> Iterator[Hypothesis]:
     base = left(value)
     useful = [one for one in dict.fromkeys(candidates) if one != value and left(one) < 0.98 * base]
     for one in sorted(useful, key=left)[:3]:
-        yield turned(name, value, one)
+        yield turned(name, value, one, cost=2.0 if one * value < 0 else 1.0)
     if kind is float and base > 0:
-        found = refined(left, sorted(tried))
+        found = refined(left, sorted(tried), steps)
         if left(found) < 0.9 * base and found not in candidates:
             yield turned(name, value, rounded(left, found), cost=1.5, fit=1)
 
 
 def difference(trial: Trial, wanted: Any, knobs: dict[str, Any]) -> float:
     """The energy that is left with these knobs; endless where the stage fails on them."""
+    import numpy as np
+
     assert trial.again is not None
     try:
-        made: Arrays = trial.again(trial.inputs, {**trial.knobs, **knobs})
-        return energy(wanted, made)
+        with np.errstate(all="ignore"):
+            made: Arrays = trial.again(trial.inputs, {**trial.knobs, **knobs})
+        return energy(wanted, made) + sizes_apart(made, trial.device)
     except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError):
         return float("inf")  # the user's stage was not made for this value
 
 
-def refined(left: Callable[[float], float], marks: list[float]) -> float:
+def sizes_apart(made: Arrays, device: Arrays) -> float:
+    """How far the sizes are apart, 0 to 1 a tensor: a threshold shows in the length of a list before it shows in rows."""
+    pairs = [(made[name].size, device[name].size) for name in sorted(made.keys() & device.keys())]
+    return sum(abs(one - other) / max(one, other, 1) for one, other in pairs)
+
+
+def refined(left: Callable[[float], float], marks: list[float], steps: int = STEPS) -> float:
     """The value of least difference around the best mark, by golden section."""
     best = min(marks, key=left)
     at = marks.index(best)
     low, high = marks[max(at - 1, 0)], marks[min(at + 1, len(marks) - 1)]
-    for _ in range(STEPS):
+    for _ in range(steps):
         one, other = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         if left(one) <= left(other):
             high = other
