@@ -133,7 +133,7 @@ def difference(trial: Trial, wanted: Any, knobs: dict[str, Any]) -> float:
 
 
 def sizes_apart(made: Arrays, device: Arrays) -> float:
-    """How far the sizes are apart, 0 to 1 a tensor: a threshold shows in the length of a list before it shows in rows."""
+    """How far the sizes are apart, 0 to 1 a tensor: a threshold shows in the length of a list before in its rows."""
     pairs = [(made[name].size, device[name].size) for name in sorted(made.keys() & device.keys())]
     return sum(abs(one - other) / max(one, other, 1) for one, other in pairs)
 
