@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgecheck import check as checking
+from edgecheck.check_findings import findings
 from edgecheck.errors import EdgecheckError, TableError
 from edgecheck.model.graph import Graph, Model, Node, Tensor
 from edgecheck.oracles import onnx_probe
@@ -226,7 +227,7 @@ def test_branches_that_can_run_together_are_one_island():
 def test_findings_are_one_per_cause_worst_first():
     target = checking.point(table(DEPTH))
     one = chain("ADD", "MUL", "ADD", "MUL")
-    found = list(checking.findings(one, target, checking.check(one, target)))
+    found = list(findings(one, target, checking.check(one, target)))
     assert [(f.rule, f.severity, f.count) for f in found] == [("EC102", "warning", 2), ("EC102", "warning", 2)]
     assert found[0].message == "ADD falls back on toy: input 0's shape[-1] is 100; depth must be at most 4"
     assert found[0].place == "graph 0 node 0 'add0'"

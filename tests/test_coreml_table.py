@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecheck.check import check, findings, judge, point
+from edgecheck.check import check, judge, point
+from edgecheck.check_findings import findings
 from edgecheck.model.formats import coreml as reader
 from edgecheck.model.graph import Node, Tensor
 from edgecheck.oracles import ask

@@ -187,7 +187,9 @@ def test_every_type_in_both_encodings(tmp_path, code, raw):
     path = save(
         tmp_path / "m.onnx", [helper.make_node("Identity", ["c"], ["y"])], (), [value("y", (7,), code)], [tensor]
     )
-    same_values(read(path).graphs[0].nodes[0].inputs[0], tensor)
+    found = read(path).graphs[0].nodes[0].inputs[0]
+    assert found.dtype == DTYPES[code]
+    same_values(found, tensor)
 
 
 def test_strings_and_constants_in_attributes(tmp_path):

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from edgecheck.check import check, findings, point
+from edgecheck.check import check, point
+from edgecheck.check_findings import findings
 from edgecheck.oracles import onnx_probe
 from edgecheck.partition import partition
 from edgecheck.results import NodeVerdict

@@ -11,7 +11,8 @@ import pytest
 
 from edgecheck import browser, environments
 from edgecheck.browser import host
-from edgecheck.check import check, findings, point
+from edgecheck.check import check, point
+from edgecheck.check_findings import findings
 from edgecheck.errors import EdgecheckError
 from edgecheck.oracles import ask, onnx_probe, ort_placement
 from probe_evidence import table

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edgecheck import residency, risks
-from edgecheck.check import check, findings
+from edgecheck.check import check
+from edgecheck.check_findings import findings
 from edgecheck.errors import EdgecheckError, FormatError
 from edgecheck.findings import Finding
 from edgecheck.model.cost import cost, macs

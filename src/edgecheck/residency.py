@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edgecheck.check import place
+from edgecheck.check_findings import place
 from edgecheck.findings import Finding
 from edgecheck.model.graph import Model, Node
 from edgecheck.results import NodeVerdict, Partition, TargetPoint

@@ -50,6 +50,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path(), metavar="DIR", help="folder for the files (default: this one)"
     )
     parser.add_argument("--name", metavar="NAME", help="file name without suffix (default: from the source)")
+    _inputs(parser)
+    _proof(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    output.configure(parser, FORMATS)
+
+
+def _inputs(parser: argparse.ArgumentParser) -> None:
+    """What the model takes, and how it is to be read."""
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME:SHAPE:DTYPE", help="x:1x3x224x224:float32; repeatable"
     )
@@ -69,6 +77,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=_count, default=0, metavar="N", help="of random weights and random inputs (default: 0)"
     )
+
+
+def _proof(parser: argparse.ArgumentParser) -> None:
+    """How long, how exact, in what, and what becomes of a file that is not proven."""
     parser.add_argument(
         "--timeout", type=_seconds, default=900, metavar="S", help="seconds for each child process (default: 900)"
     )
@@ -91,8 +103,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run TFLite files in tflite-runtime, as older boards do, not LiteRT",
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
-    output.configure(parser, FORMATS)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -79,22 +79,13 @@ def _loaded(request: ExportRequest, module: Any, form: str, args: Any, kwargs: d
     if args is None:
         args = _from_options(request, names, module)
         kwargs = {}
-    if form == "module" and (place := quantised(module)):
-        notes = (
-            *notes, f"{place} is quantised by torch already, which few converters take: return the float module "
-            "and say --precision int8-dynamic or int8-static",
-        )  # fmt: skip
+    notes = (*notes, *_quantised_note(module)) if form == "module" else notes
     if form == "module" and (was := torch_float.other_type(module)):
         args, kwargs = torch_float.widened(module, args, kwargs)
         notes = (*notes, f"the model computed in {was}: it is taken in float32; --precision says how it is written")
     tree = Tree(args, kwargs, names)
     examples = _replace(tree.examples(), request)
-    for name, value in examples.items():
-        if not value.size:
-            raise EdgecheckError(
-                f"{request.source.text}: the example of {name} is empty ({'x'.join(map(str, value.shape))})",
-                help="give an example with at least one element in every dimension",
-            )
+    _refuse_empty(request, examples)
     flat = flat_module(module if form != "exported" else module.module(), tree)
     outputs = _first_run(flat, examples, request)
     if form == "module" and any(isinstance(inner, torch.jit.ScriptModule) for inner in module.modules()):
@@ -110,6 +101,24 @@ def _loaded(request: ExportRequest, module: Any, form: str, args: Any, kwargs: d
         notes=notes, parameters=sum(p.numel() for p in weights.parameters()),
         extra={"flat": flat, "tree": tree},
     )  # fmt: skip
+
+
+def _quantised_note(module: Any) -> tuple[str, ...]:
+    """What to know about a module that torch has quantised; nothing of another."""
+    place = quantised(module)
+    if not place:
+        return ()
+    remedy = "return the float module and say --precision int8-dynamic or int8-static"
+    return (f"{place} is quantised by torch already, which few converters take: {remedy}",)
+
+
+def _refuse_empty(request: ExportRequest, examples: Mapping[str, Any]) -> None:
+    for name, value in examples.items():
+        if not value.size:
+            raise EdgecheckError(
+                f"{request.source.text}: the example of {name} is empty ({'x'.join(map(str, value.shape))})",
+                help="give an example with at least one element in every dimension",
+            )
 
 
 def _refuse_weightless(request: ExportRequest, module: Any) -> None:
