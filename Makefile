@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 SET_UP := $(VENV)/.made-from-dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help oracles demo test test-all check lint bench latency-study matrix docs tables models environments lock clean
+.PHONY: help oracles demo test test-all check lint bench latency-study matrix docs tables models environments lock clean faults false-alarms
 
 help: ## what each command does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,6 +57,13 @@ latency-study: $(SET_UP) ## how often the latency verdict is wrong, on stored la
 
 docs: $(SET_UP) ## the generated pages of docs/
 	$(RUN)python scripts/make_docs.py
+
+faults: environments models ## seeded wrapper faults: first stage and cause named? SEED=1 DRAWS=2 PAIRS=40
+	$(RUN)python scripts/faults.py --seed $(or $(SEED),1) --draws $(or $(DRAWS),2) --pairs $(or $(PAIRS),40)
+
+false-alarms: environments models ## correct runs held against one another: nothing may be found. SEED=1
+	$(RUN)edgecheck doctor --make tflm
+	$(RUN)python scripts/false_alarms.py --seed $(or $(SEED),1)
 
 lock: $(SET_UP) ## compile requirements/*.in into pins with hashes
 	$(RUN)python scripts/lock.py
