@@ -46,11 +46,16 @@ def sigmoid(x: numpy.ndarray) -> numpy.ndarray:
 
 
 def _over(name: str, cause: str, function: Callable[..., numpy.ndarray], word: str, *, again: bool) -> Hypothesis:
-    say = f"the device applies {word} to {name} {'a second time' if again else 'where we do not'}"
+    when = "a second time" if again else "where we do not"
     return Hypothesis(
-        id=cause, say=say, on="output", apply=changed(name, lambda x: function(x).astype(x.dtype)),
-        ours=f"{name} = {word}({name})", device=f"leave out the {word} behind the model", parameters={"function": word},
-    )  # fmt: skip
+        id=cause,
+        say=f"the device applies {word} to {name} {when}",
+        on="output",
+        apply=changed(name, lambda x: function(x).astype(x.dtype)),
+        ours=f"{name} = {word}({name})",
+        device=f"leave out the {word} behind the model",
+        parameters={"function": word},
+    )
 
 
 def _missing(name: str, cause: str, function: Callable[..., numpy.ndarray], word: str) -> Hypothesis:
@@ -69,18 +74,29 @@ def _missing(name: str, cause: str, function: Callable[..., numpy.ndarray], word
         return {**arrays, name: device}
 
     return Hypothesis(
-        id=cause, say=f"the device hands on {name} without {word}", on="output", apply=apply,
-        ours=f"hand on {name} before {word}", device=f"{name} = {word}({name})", parameters={"function": word},
-    )  # fmt: skip
+        id=cause,
+        say=f"the device hands on {name} without {word}",
+        on="output",
+        apply=apply,
+        ours=f"hand on {name} before {word}",
+        device=f"{name} = {word}({name})",
+        parameters={"function": word},
+    )
 
 
 def _logarithm(name: str) -> Hypothesis:
     def change(x: numpy.ndarray) -> numpy.ndarray:
         import numpy as np
 
-        return np.log(np.maximum(x, LEAST)).astype(x.dtype)
+        found: numpy.ndarray = np.log(np.maximum(x, LEAST)).astype(x.dtype)
+        return found
 
     return Hypothesis(
-        id="log-probabilities", say=f"the device's {name} are logarithms of ours", on="output",
-        apply=changed(name, change), ours=f"{name} = np.log({name})", device=f"{name} = exp({name})", cost=1.4,
-    )  # fmt: skip
+        id="log-probabilities",
+        say=f"the device's {name} are logarithms of ours",
+        on="output",
+        apply=changed(name, change),
+        ours=f"{name} = np.log({name})",
+        device=f"{name} = exp({name})",
+        cost=1.4,
+    )

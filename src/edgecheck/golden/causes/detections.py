@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial
+from edgecheck.golden.causes.layout import changed
 
 if TYPE_CHECKING:
     import numpy
@@ -33,9 +35,11 @@ def corners(boxes: numpy.ndarray, form: str) -> numpy.ndarray:
 
     a, b, c, d = (boxes[..., i] for i in range(4))
     made = {
-        "xyxy": (a, b, c, d), "yxyx": (b, a, d, c), "xywh": (a, b, a + c, b + d),
+        "xyxy": (a, b, c, d),
+        "yxyx": (b, a, d, c),
+        "xywh": (a, b, a + c, b + d),
         "cxcywh": (a - c / 2, b - d / 2, a + c / 2, b + d / 2),
-    }[form]  # fmt: skip
+    }[form]
     return np.concatenate([np.stack(made, -1), boxes[..., 4:]], -1)
 
 
@@ -45,9 +49,11 @@ def formed(boxes: numpy.ndarray, form: str) -> numpy.ndarray:
 
     a, b, c, d = (boxes[..., i] for i in range(4))
     made = {
-        "xyxy": (a, b, c, d), "yxyx": (b, a, d, c), "xywh": (a, b, c - a, d - b),
+        "xyxy": (a, b, c, d),
+        "yxyx": (b, a, d, c),
+        "xywh": (a, b, c - a, d - b),
         "cxcywh": ((a + c) / 2, (b + d) / 2, c - a, d - b),
-    }[form]  # fmt: skip
+    }[form]
     return np.concatenate([np.stack(made, -1), boxes[..., 4:]], -1)
 
 
@@ -55,13 +61,18 @@ def _formats(name: str, ours: str) -> Iterator[Hypothesis]:
     for other in FORMATS:
         if other != ours:
             yield Hypothesis(
-                id="box-format", say=f"the device's {name} are {other}, ours are {ours}", on="output",
-                apply=lambda trial, arrays, other=other: {
-                    **arrays, name: formed(corners(arrays[name], ours), other).astype(arrays[name].dtype)
-                },
-                ours=f"{name} = to_{other}({name})", device=f"convert {name} to {ours}",
+                id="box-format",
+                say=f"the device's {name} are {other}, ours are {ours}",
+                on="output",
+                apply=changed(name, partial(_converted, ours, other)),
+                ours=f"{name} = to_{other}({name})",
+                device=f"convert {name} to {ours}",
                 parameters={"device": other, "ours": ours},
-            )  # fmt: skip
+            )
+
+
+def _converted(ours: str, device: str, boxes: numpy.ndarray) -> numpy.ndarray:
+    return formed(corners(boxes, ours), device).astype(boxes.dtype)
 
 
 def _rows(arrays: Arrays, lists: list[str], change: Callable[[Any], Any]) -> Arrays:
@@ -87,9 +98,14 @@ def _orders(trial: Trial, lists: list[str]) -> Iterator[Hypothesis]:
             return _rows(arrays, lists, lambda x: x[places] if len(x) == len(places) else x)
 
         yield Hypothesis(
-            id="detection-order", say=f"the device lists its detections {say}", on="output", apply=apply,
-            ours=f"sort the detections {say}", device="sort the detections by falling score", parameters={"order": say},
-        )  # fmt: skip
+            id="detection-order",
+            say=f"the device lists its detections {say}",
+            on="output",
+            apply=apply,
+            ours=f"sort the detections {say}",
+            device="sort the detections by falling score",
+            parameters={"order": say},
+        )
     yield _matched(lists)
 
 
@@ -112,9 +128,15 @@ def _matched(lists: list[str]) -> Hypothesis:
         return _rows(arrays, lists, lambda x: x[places] if len(x) == len(places) else x)
 
     return Hypothesis(
-        id="detection-order", say="the device lists the same detections in another order (ties fall otherwise)", on="output",
-        apply=apply, ours="sort by score, then by place", device="sort by score, then by place", fit=1, cost=1.5,
-    )  # fmt: skip
+        id="detection-order",
+        say="the device lists the same detections in another order (ties fall otherwise)",
+        on="output",
+        apply=apply,
+        ours="sort by score, then by place",
+        device="sort by score, then by place",
+        fit=1,
+        cost=1.5,
+    )
 
 
 def _thresholds(trial: Trial, lists: list[str]) -> Iterator[Hypothesis]:
@@ -136,10 +158,16 @@ def _thresholds(trial: Trial, lists: list[str]) -> Iterator[Hypothesis]:
         return _rows(arrays, lists, lambda x: x[above] if len(x) == len(above) else x)
 
     yield Hypothesis(
-        id="score-threshold", say=f"the device keeps only detections above {threshold:.3g}", on="output", apply=apply,
-        ours=f"threshold={threshold:.3g}", device="lower the score threshold to ours", parameters={"device": threshold},
-        fit=1, cost=1.1,
-    )  # fmt: skip
+        id="score-threshold",
+        say=f"the device keeps only detections above {threshold:.3g}",
+        on="output",
+        apply=apply,
+        ours=f"threshold={threshold:.3g}",
+        device="lower the score threshold to ours",
+        parameters={"device": threshold},
+        fit=1,
+        cost=1.1,
+    )
 
 
 def _padded(lists: list[str]) -> Hypothesis:
@@ -161,9 +189,15 @@ def _padded(lists: list[str]) -> Hypothesis:
         return found
 
     return Hypothesis(
-        id="nms-padding", say="the device fills its list of detections up with empty ones", on="output", apply=apply,
-        ours="pad the detections to a fixed number", device="cut the list after the number of detections", cost=1.2, fit=1,
-    )  # fmt: skip
+        id="nms-padding",
+        say="the device fills its list of detections up with empty ones",
+        on="output",
+        apply=apply,
+        ours="pad the detections to a fixed number",
+        device="cut the list after the number of detections",
+        cost=1.2,
+        fit=1,
+    )
 
 
 def _first_only(lists: list[str]) -> Hypothesis:
@@ -176,6 +210,12 @@ def _first_only(lists: list[str]) -> Hypothesis:
         return _rows(arrays, lists, lambda x: x[:count])
 
     return Hypothesis(
-        id="most-detections", say="the device keeps only the best few detections", on="output", apply=apply,
-        ours="keep fewer detections", device="raise the most detections that are kept", cost=1.6, fit=1,
-    )  # fmt: skip
+        id="most-detections",
+        say="the device keeps only the best few detections",
+        on="output",
+        apply=apply,
+        ours="keep fewer detections",
+        device="raise the most detections that are kept",
+        cost=1.6,
+        fit=1,
+    )

@@ -8,13 +8,31 @@ from edgecheck.golden.causes import Arrays, Hypothesis, Trial
 
 #: Cause → what to say, and what mends it. The outputs under each come with the trial.
 SAID = {
-    "state-not-reset": ("the device does not reset its state between sequences", "reset the state when a sequence begins"),
-    "state-reset-each-step": ("the device resets its state at every step", "keep the state from step to step"),
-    "state-off-by-one": ("the device's state is one step behind", "store the new state before the next step uses it"),
-    "input-one-step-late": ("the device works on the input of the step before", "fill the buffer before the stage runs"),
-    "stale-first-frame": ("the device works on the first input of the sequence again and again", "refresh the input buffer"),
-    "state-first-step-missed": ("the first step of a sequence leaves nothing behind on the device", "start with the first step"),
-}  # fmt: skip
+    "state-not-reset": (
+        "the device does not reset its state between sequences",
+        "reset the state when a sequence begins",
+    ),
+    "state-reset-each-step": (
+        "the device resets its state at every step",
+        "keep the state from step to step",
+    ),
+    "state-off-by-one": (
+        "the device's state is one step behind",
+        "store the new state before the next step uses it",
+    ),
+    "input-one-step-late": (
+        "the device works on the input of the step before",
+        "fill the buffer before the stage runs",
+    ),
+    "stale-first-frame": (
+        "the device works on the first input of the sequence again and again",
+        "refresh the input buffer",
+    ),
+    "state-first-step-missed": (
+        "the first step of a sequence leaves nothing behind on the device",
+        "start with the first step",
+    ),
+}
 
 
 def hypotheses(trial: Trial) -> Iterator[Hypothesis]:

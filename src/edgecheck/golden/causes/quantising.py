@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial
 from edgecheck.golden.causes.layout import changed
-
-if TYPE_CHECKING:
-    pass
 
 WIDTHS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 
@@ -66,15 +63,23 @@ def _roundings(name: str, source: str, kind: str, scale: float, zero: int) -> It
     }
     for way, (say, function, added) in ways.items():
         yield Hypothesis(
-            id="quantise-rounding", say=f"the device rounds {name} {say}", on="output",
-            apply=_made(name, source, kind, function, scale, added), ours=f"{name} = round_{way.replace(' ', '_')}(x / {scale:.6g})",
-            device=f"{name} = round(x / {scale:.6g}) + {zero}", parameters={"way": way},
-        )  # fmt: skip
+            id="quantise-rounding",
+            say=f"the device rounds {name} {say}",
+            on="output",
+            apply=_made(name, source, kind, function, scale, added),
+            ours=f"{name} = round_{way.replace(' ', '_')}(x / {scale:.6g})",
+            device=f"{name} = round(x / {scale:.6g}) + {zero}",
+            parameters={"way": way},
+        )
     yield Hypothesis(
-        id="overflow-wraps", say=f"what is too large for {kind} wraps around in the device's {name}", on="output",
-        apply=_made(name, source, kind, np.rint, scale, zero, wrap=True), ours=f"{name} = round(x / {scale:.6g}).astype('{kind}')",
-        device="clamp to the type's range before the cast", cost=1.3,
-    )  # fmt: skip
+        id="overflow-wraps",
+        say=f"what is too large for {kind} wraps around in the device's {name}",
+        on="output",
+        apply=_made(name, source, kind, np.rint, scale, zero, wrap=True),
+        ours=f"{name} = round(x / {scale:.6g}).astype('{kind}')",
+        device="clamp to the type's range before the cast",
+        cost=1.3,
+    )
 
 
 def _scales(trial: Trial, name: str, source: str, kind: str, scale: float, zero: int) -> Iterator[Hypothesis]:
@@ -108,10 +113,16 @@ def _rescaled(name: str, source: str, kind: str, scale: float, zero: int, found:
     both = moved != zero
     say = f"the device quantises {name} with a scale of {found:.6g}, ours is {scale:.6g}"
     return Hypothesis(
-        id="quantise-scale", say=say + (f", and a zero point of {moved}, ours is {zero}" if both else ""), on="output",
-        apply=_made(name, source, kind, np.rint, found, moved), ours=f"scale={found:.6g}", device=f"scale = {scale:.6g}f",
-        parameters={"device": found, "ours": scale, "zero_point": moved}, fit=1 + both, cost=1.2,
-    )  # fmt: skip
+        id="quantise-scale",
+        say=say + (f", and a zero point of {moved}, ours is {zero}" if both else ""),
+        on="output",
+        apply=_made(name, source, kind, np.rint, found, moved),
+        ours=f"scale={found:.6g}",
+        device=f"scale = {scale:.6g}f",
+        parameters={"device": found, "ours": scale, "zero_point": moved},
+        fit=1 + both,
+        cost=1.2,
+    )
 
 
 def _shifted(trial: Trial, name: str, kind: str) -> Iterator[Hypothesis]:
@@ -135,10 +146,15 @@ def _shifted(trial: Trial, name: str, kind: str) -> Iterator[Hypothesis]:
     exact = _made(name, source, kind, np.rint, scale, zero + step) if source is not None and scale else None
     plain = changed(name, lambda x: np.clip(x.astype(np.int64) + step, low, high).astype(kind))
     yield Hypothesis(
-        id="zero-point", say=f"the device's zero point of {name} is {zero + step}, ours is {zero}", on="output",
-        apply=exact or plain, ours=f"zero_point={zero + step}", device=f"zeroPoint = {zero}",
-        parameters={"device": zero + step, "ours": zero}, fit=1,
-    )  # fmt: skip
+        id="zero-point",
+        say=f"the device's zero point of {name} is {zero + step}, ours is {zero}",
+        on="output",
+        apply=exact or plain,
+        ours=f"zero_point={zero + step}",
+        device=f"zeroPoint = {zero}",
+        parameters={"device": zero + step, "ours": zero},
+        fit=1,
+    )
 
 
 def _signs(name: str, kind: str) -> Iterator[Hypothesis]:
@@ -150,18 +166,31 @@ def _signs(name: str, kind: str) -> Iterator[Hypothesis]:
     unsigned = np.dtype(f"u{kind.removeprefix('u')}")
     step = half if other.startswith("u") else -half
     yield Hypothesis(
-        id="signed-unsigned", say=f"the device's {name} is {other}, the same steps moved by {step}", on="output",
+        id="signed-unsigned",
+        say=f"the device's {name} is {other}, the same steps moved by {step}",
+        on="output",
         apply=changed(name, lambda x: (x.astype(np.int64) + step).astype(other)),
-        ours=f"{name} = ({name}.astype('int32') + {step}).astype('{other}')", device=f"subtract {step} and store as {kind}",
+        ours=f"{name} = ({name}.astype('int32') + {step}).astype('{other}')",
+        device=f"subtract {step} and store as {kind}",
         parameters={"device": other, "ours": kind},
-    )  # fmt: skip
+    )
     yield Hypothesis(
-        id="signed-unsigned", say=f"the device reads the bits of {name} as {other}", on="output",
-        apply=changed(name, lambda x: np.ascontiguousarray(x).view(other)), ours=f"{name} = {name}.view('{other}')",
-        device=f"declare {name} as {kind}", parameters={"device": other, "ours": kind, "by": "bits"}, cost=1.1,
-    )  # fmt: skip
+        id="signed-unsigned",
+        say=f"the device reads the bits of {name} as {other}",
+        on="output",
+        apply=changed(name, lambda x: np.ascontiguousarray(x).view(other)),
+        ours=f"{name} = {name}.view('{other}')",
+        device=f"declare {name} as {kind}",
+        parameters={"device": other, "ours": kind, "by": "bits"},
+        cost=1.1,
+    )
     yield Hypothesis(
-        id="signed-unsigned", say=f"the bits of the device's {name} are flipped in the sign", on="output",
+        id="signed-unsigned",
+        say=f"the bits of the device's {name} are flipped in the sign",
+        on="output",
         apply=changed(name, lambda x: (np.ascontiguousarray(x).view(unsigned) ^ unsigned.type(half)).view(kind)),
-        ours=f"{name} = {name} ^ 0x{half:x}", device="do not subtract 128 twice", parameters={"by": "sign bit"}, cost=1.2,
-    )  # fmt: skip
+        ours=f"{name} = {name} ^ 0x{half:x}",
+        device="do not subtract 128 twice",
+        parameters={"by": "sign bit"},
+        cost=1.2,
+    )

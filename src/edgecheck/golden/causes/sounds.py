@@ -1,18 +1,37 @@
-"""Sound before it becomes a spectrogram: full scale, gain, shift, crop, sample rate and its resampler, bytes, polarity."""
+"""Sound before it becomes a spectrogram: full scale, gain, shift, crop, rate and its resampler, bytes, polarity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial
 
 if TYPE_CHECKING:
-    pass
+    import numpy
+
+Row = Callable[["numpy.ndarray"], "numpy.ndarray"]  # samples as float64, changed
+Place = Literal["input", "output"]
 
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)
 PRE_EMPHASIS = (0.97, 0.95, 0.9375)
+CLIPPED = (1.0, 0.5, 0.25)  # of full scale
 MOST_SHIFT = 1 << 17  # samples
+LEAST = 16  # samples; less is no sound
+#: Full scale taken for another.
+SCALES = {
+    32768 / 32767: "32767 for 32768",
+    32767 / 32768: "32768 for 32767",
+    1 / 32768: "1 for 32768",
+    32768.0: "32768 for 1",
+    1 / 32767: "1 for 32767",
+    32767.0: "32767 for 1",
+    256.0: "8 bits for 16",
+    1 / 256: "16 bits for 8",
+    2.0: "twice",
+    0.5: "half",
+}
 
 
 def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
@@ -30,11 +49,11 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
             yield from _bytes(trial, name)
 
 
-def _is_sound(trial: Trial, name: str, value: Any) -> bool:
-    return trial.meaning(name).kind == "audio" and value.dtype.kind in "fi" and value.size >= 16
+def _is_sound(trial: Trial, name: str, value: numpy.ndarray) -> bool:
+    return trial.meaning(name).kind == "audio" and value.dtype.kind in "fi" and value.size >= LEAST
 
 
-def _on(name: str, on: str, change: Callable[[Any], Any]) -> Callable[[Trial, Arrays], Arrays]:
+def _on(name: str, on: Place, change: Row) -> Callable[[Trial, Arrays], Arrays]:
     """The samples of a tensor as one row, changed, in the tensor's own shape and type."""
 
     def apply(trial: Trial, arrays: Arrays) -> Arrays:
@@ -52,207 +71,323 @@ def _on(name: str, on: str, change: Callable[[Any], Any]) -> Callable[[Trial, Ar
     return apply
 
 
-def _changed(trial: Trial, name: str, on: str) -> Iterator[Hypothesis]:
-    import numpy as np
-
-    full = 32768.0 if trial.meaning(name).high is None else float(trial.meaning(name).high or 1.0)
-    simple: dict[str, tuple[str, Callable[[Any], Any], str, str]] = {
-        "polarity": ("turns the sound upside down", lambda x: -x, "x = -x", "x = -x"),
-        "dc-offset": ("takes the mean away", lambda x: x - x.mean(), "x = x - x.mean()", "keep the mean"),
-        "peak-normalised": (
-            "scales the loudest sample to full scale", lambda x: x / max(1e-12, np.abs(x).max()) * full,
-            "x = x / np.abs(x).max()", "do not normalise by the peak",
-        ),
-        "rms-normalised": (
-            "scales to an rms of 0.1", lambda x: x / max(1e-12, float(np.sqrt((x**2).mean()))) * 0.1 * full,
-            "x = x / np.sqrt((x**2).mean()) * 0.1", "do not normalise by the loudness",
-        ),
-        "reversed-sound": ("plays the sound backwards", lambda x: x[::-1], "x = x[::-1]", "keep the order of samples"),
-    }  # fmt: skip
-    for cause, (say, change, ours, device) in simple.items():
-        cost = 2.0 if cause == "reversed-sound" else 1.3
-        yield Hypothesis(
-            id=cause, say=f"the device {say} ({name})", on=_place(on), apply=_on(name, on, change),
-            ours=ours.replace("x", name), device=device.replace("x", name), cost=cost,
-        )  # fmt: skip
+def _changed(trial: Trial, name: str, on: Place) -> Iterator[Hypothesis]:
+    """What is done to sound as a whole."""
+    full = float(trial.meaning(name).high or (1.0 if trial.meaning(name).high is not None else 32768.0))
+    yield from _simple(name, on, full)
     for factor in PRE_EMPHASIS:
         yield Hypothesis(
-            id="pre-emphasis", say=f"the device applies pre-emphasis of {factor} to {name}", on=_place(on),
-            apply=_on(name, on, lambda x, factor=factor: x - factor * np.concatenate([[0.0], x[:-1]])),
-            ours=f"{name}[1:] -= {factor} * {name}[:-1]", device="leave out the pre-emphasis", parameters={"factor": factor},
+            id="pre-emphasis",
+            say=f"the device applies pre-emphasis of {factor} to {name}",
+            on=on,
+            apply=_on(name, on, partial(emphasised, factor)),
+            ours=f"{name}[1:] -= {factor} * {name}[:-1]",
+            device="leave out the pre-emphasis",
+            parameters={"factor": factor},
             cost=1.3,
-        )  # fmt: skip
-    yield from _gains(trial, name, on, full)
+        )
+    yield from _gains(trial, name, on)
     yield from _shifts(trial, name, on)
     yield from _clipped(name, on, full)
 
 
-def _place(on: str) -> Any:
-    return on
-
-
-def _gains(trial: Trial, name: str, on: str, full: float) -> Iterator[Hypothesis]:
-    """Full scale taken for another: 32767, 32768, 1, 255 …"""
-    usual = {32768 / 32767: "32767 for 32768", 32767 / 32768: "32768 for 32767", 1 / 32768: "1 for 32768", 32768.0: "32768 for 1",
-             1 / 32767: "1 for 32767", 32767.0: "32767 for 1", 256.0: "8 bits for 16", 1 / 256: "16 bits for 8", 2.0: "twice", 0.5: "half"}  # fmt: skip
-    for factor, say in usual.items():
+def _simple(name: str, on: Place, full: float) -> Iterator[Hypothesis]:
+    """Without a parameter: polarity, mean, loudness, direction."""
+    ways: dict[str, tuple[str, Row, str, str, float]] = {
+        "polarity": ("turns the sound upside down", negated, f"{name} = -{name}", f"{name} = -{name}", 1.3),
+        "dc-offset": ("takes the mean away", centred, f"{name} -= {name}.mean()", "keep the mean", 1.3),
+        "peak-normalised": (
+            "scales the loudest sample to full scale",
+            partial(_peak, full),
+            f"{name} = {name} / np.abs({name}).max() * {full:g}",
+            "do not normalise by the peak",
+            1.3,
+        ),
+        "rms-normalised": (
+            "scales to an rms of 0.1 of full scale",
+            partial(_loudness, 0.1 * full),
+            f"{name} = {name} / np.sqrt(({name}**2).mean()) * {0.1 * full:g}",
+            "do not normalise by the loudness",
+            1.3,
+        ),
+        "reversed-sound": ("plays the sound backwards", backwards, f"{name} = {name}[::-1]", "keep the order", 2.0),
+    }
+    for cause, (say, change, ours, device, cost) in ways.items():
         yield Hypothesis(
-            id="audio-scale", say=f"the device takes another full scale for {name} ({say})", on=_place(on),
-            apply=_on(name, on, lambda x, factor=factor: x * factor), ours=f"{name} = {name} * {factor:.6g}",
-            device=f"{name} = {name} / {factor:.6g}", parameters={"factor": factor},
-        )  # fmt: skip
-    if on != "output":
-        return
+            id=cause,
+            say=f"the device {say} ({name})",
+            on=on,
+            apply=_on(name, on, change),
+            ours=ours,
+            device=device,
+            cost=cost,
+        )
+
+
+def negated(row: numpy.ndarray) -> numpy.ndarray:
+    return -row
+
+
+def centred(row: numpy.ndarray) -> numpy.ndarray:
+    found: numpy.ndarray = row - row.mean()
+    return found
+
+
+def backwards(row: numpy.ndarray) -> numpy.ndarray:
+    return row[::-1]
+
+
+def _peak(full: float, row: numpy.ndarray) -> numpy.ndarray:
+    found: numpy.ndarray = row / max(1e-12, float(abs(row).max())) * full
+    return found
+
+
+def _loudness(wanted: float, row: numpy.ndarray) -> numpy.ndarray:
+    found: numpy.ndarray = row / max(1e-12, float((row**2).mean()) ** 0.5) * wanted
+    return found
+
+
+def emphasised(factor: float, row: numpy.ndarray) -> numpy.ndarray:
+    """Every sample less a part of the one before."""
+    import numpy as np
+
+    return row - factor * np.concatenate([[0.0], row[:-1]])
+
+
+def _times(factor: float, row: numpy.ndarray) -> numpy.ndarray:
+    return row * factor
+
+
+def _gains(trial: Trial, name: str, on: Place) -> Iterator[Hypothesis]:
+    """Full scale taken for another: 32767, 32768, 1, 255 …; of outputs, any gain."""
+    for factor, say in SCALES.items():
+        say = f"the device takes another full scale for {name} ({say})"
+        yield _gain(name, on, factor, say, cost=1.0, fit=0)
+    fitted = _gain_of(trial, name) if on == "output" else 1.0
+    if fitted > 0 and abs(fitted - 1) > 1e-5:
+        say = f"the device's {name} is {fitted:.5g} times ours: another gain"
+        yield _gain(name, on, fitted, say, cost=1.4, fit=1)
+
+
+def _gain(name: str, on: Place, factor: float, say: str, *, cost: float, fit: int) -> Hypothesis:
+    return Hypothesis(
+        id="audio-scale",
+        say=say,
+        on=on,
+        apply=_on(name, on, partial(_times, factor)),
+        ours=f"{name} = {name} * {factor:.6g}",
+        device=f"{name} = {name} / {factor:.6g}",
+        parameters={"factor": factor},
+        cost=cost,
+        fit=fit,
+    )
+
+
+def _gain_of(trial: Trial, name: str) -> float:
+    """The factor that brings our sound nearest to the device's; 1 where there is none."""
     import numpy as np
 
     ours, device = trial.ours[name], trial.device.get(name)
-    if device is None or device.shape != ours.shape:
-        return
+    if device is None or device.shape != ours.shape or device.dtype.kind not in "fi":
+        return 1.0
     a, b = ours.reshape(-1).astype(np.float64), device.reshape(-1).astype(np.float64)
     power = float(a @ a)
-    factor = float(a @ b) / power if power else 1.0
-    if factor > 0 and abs(factor - 1) > 1e-5:
+    return float(a @ b) / power if power else 1.0
+
+
+def _clipped(name: str, on: Place, full: float) -> Iterator[Hypothesis]:
+    for part in CLIPPED:
         yield Hypothesis(
-            id="audio-scale", say=f"the device's {name} is {factor:.5g} times ours: another gain", on="output",
-            apply=_on(name, on, lambda x: x * factor), ours=f"{name} = {name} * {factor:.6g}",
-            device=f"{name} = {name} / {factor:.6g}", parameters={"factor": factor}, fit=1, cost=1.4,
-        )  # fmt: skip
+            id="audio-clipped",
+            say=f"the device clips {name} at {part:g} of full scale",
+            on=on,
+            apply=_on(name, on, partial(_clip, part * full)),
+            ours=f"{name} = {name}.clip({-part * full:g}, {part * full:g})",
+            device="scale before the cast to integers",
+            cost=1.6,
+        )
 
 
-def _clipped(name: str, on: str, full: float) -> Iterator[Hypothesis]:
-    import numpy as np
-
-    for part in (1.0, 0.5, 0.25):
-        yield Hypothesis(
-            id="audio-clipped", say=f"the device clips {name} at {part:g} of full scale", on=_place(on),
-            apply=_on(name, on, lambda x, part=part: np.clip(x, -part * full, part * full)),
-            ours=f"{name} = {name}.clip({-part * full:g}, {part * full:g})", device="scale before the cast to integers", cost=1.6,
-        )  # fmt: skip
+def _clip(most: float, row: numpy.ndarray) -> numpy.ndarray:
+    return row.clip(-most, most)
 
 
-def _shifts(trial: Trial, name: str, on: str) -> Iterator[Hypothesis]:
-    """Begun later or earlier, by the number of samples that fits best; the middle or the end instead of the beginning."""
+def _shifts(trial: Trial, name: str, on: Place) -> Iterator[Hypothesis]:
+    """Begun later or earlier, by the number of samples that fits best."""
     shift = _lag(trial, name, on)
     for samples in dict.fromkeys(one for one in (shift, 1, -1) if one):
-        word = "later" if samples > 0 else "earlier"
+        word, back = ("later", "earlier") if samples > 0 else ("earlier", "later")
         yield Hypothesis(
-            id="audio-crop", say=f"the device's {name} begins {abs(samples)} samples {word} than ours", on=_place(on),
-            apply=_on(name, on, lambda x, samples=samples: moved(x, samples)), ours=f"{name} = {name}[{samples}:]",
-            device=f"begin {abs(samples)} samples {'earlier' if samples > 0 else 'later'}", parameters={"samples": samples},
-            fit=int(abs(samples) > 1), cost=1.1,
-        )  # fmt: skip
+            id="audio-crop",
+            say=f"the device's {name} begins {abs(samples)} samples {word} than ours",
+            on=on,
+            apply=_on(name, on, partial(moved, samples)),
+            ours=f"{name} = {name}[{samples}:]",
+            device=f"begin {abs(samples)} samples {back}",
+            parameters={"samples": samples},
+            fit=int(abs(samples) > 1),
+            cost=1.1,
+        )
 
 
-def moved(row: Any, samples: int) -> Any:
+def moved(samples: int, row: numpy.ndarray) -> numpy.ndarray:
     """The row begun `samples` later, zeros where it ends (or before, where it begins earlier)."""
     import numpy as np
 
     zeros = np.zeros(min(abs(samples), row.size))
-    return (
-        np.concatenate([row[samples:], zeros]) if samples > 0 else np.concatenate([zeros, row[: row.size - zeros.size]])
-    )
+    if samples > 0:
+        return np.concatenate([row[samples:], zeros])
+    return np.concatenate([zeros, row[: row.size - zeros.size]])
 
 
-def _lag(trial: Trial, name: str, on: str) -> int:
+def _lag(trial: Trial, name: str, on: Place) -> int:
     """By how many samples the device's sound is ahead of ours, where both are there as sound; else 0."""
-    import numpy as np
-
-    if on == "output":
-        pairs = [(trial.ours[name], trial.device.get(name))]
-    else:  # the stage gives sound of the same length: what shifts it shifts its input
-        pairs = [(trial.ours[n], trial.device.get(n)) for n in trial.ours if trial.meaning(n).kind == "audio"]
-    for ours, device in pairs:
-        if device is None or device.shape != ours.shape or ours.dtype.kind not in "fi":
+    names = [name] if on == "output" else [one for one in trial.ours if trial.meaning(one).kind == "audio"]
+    for one in names:  # of an input: what shifts the sound that the stage gives shifts what it is given
+        ours, device = trial.ours[one], trial.device.get(one)
+        if device is None or device.shape != ours.shape or ours.dtype.kind not in "fi" or not ours.size:
             continue
-        a, b = (value.reshape(-1)[:MOST_SHIFT].astype(np.float64) for value in (ours, device))
-        size = 1 << (2 * a.size - 1).bit_length()
-        match = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
-        best = int(match.argmax())
-        lag = best - size if best > size // 2 else best
-        if abs(lag) < a.size:
-            ratio = 1 if on == "output" else max(1, round(max(v.size for v in trial.inputs.values()) / ours.size))
-            return lag * ratio
+        lag = lag_between(ours, device)
+        ratio = 1 if on == "output" else max(1, round(trial.inputs[name].size / ours.size))
+        return lag * ratio
     return 0
 
 
-def _resamplers(trial: Trial, source: str, name: str) -> Iterator[Hypothesis]:
-    """From the stage's own input: every n-th sample, straight lines, means of n, cubic; or no resampling at all."""
+def lag_between(ours: numpy.ndarray, device: numpy.ndarray) -> int:
+    """The shift at which two rows of one length go together best, of either polarity."""
     import numpy as np
 
+    a, b = (value.reshape(-1)[:MOST_SHIFT].astype(np.float64) for value in (ours, device))
+    size = 1 << (2 * a.size - 1).bit_length()
+    match = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
+    best = int(np.abs(match).argmax())
+    lag = best - size if best > size // 2 else best
+    return lag if abs(lag) < a.size else 0
+
+
+def _resamplers(trial: Trial, source: str, name: str) -> Iterator[Hypothesis]:
+    """From the stage's own input: every n-th sample, straight lines, means of n; or no resampling at all."""
     given, ours = trial.inputs[source], trial.ours[name]
     ratio = given.size / max(1, ours.size)
     if not 1.2 < ratio < 8.5 and not 0.1 < ratio < 0.85:
         return
-    gain = _gain_between(trial, source, name, ratio)
-    places = np.arange(ours.size) * ratio
+    gain = _full(trial, name) / _full(trial, source)
     whole = max(1, round(ratio))
-
-    def means(x: Any) -> Any:
-        rows = np.pad(x, (0, (-x.size) % whole)).reshape(-1, whole)
-        return rows.mean(1)
-
-    ways: dict[str, tuple[str, Callable[[Any], Any]]] = {
-        "nearest": ("takes the nearest sample and does not filter", lambda x: x[np.minimum(np.round(places).astype(int), x.size - 1)]),
-        "nth": ("takes every n-th sample and does not filter", lambda x: x[np.minimum(places.astype(int), x.size - 1)]),
-        "linear": ("draws straight lines between samples and does not filter", lambda x: np.interp(places, np.arange(x.size), x)),
-        "mean": ("takes the mean of neighbouring samples", means),
-        "none": ("does not resample", lambda x: x),
-    }  # fmt: skip
+    ways: dict[str, tuple[str, Row]] = {
+        "nearest": ("takes the nearest sample and does not filter", partial(_nearest, ratio)),
+        "nth": (f"takes every {whole}th sample and does not filter", partial(_nth, ratio)),
+        "linear": ("draws straight lines between samples and does not filter", partial(straight, ratio)),
+        "mean": ("takes the mean of neighbouring samples", partial(_means, whole)),
+        "none": ("does not resample", _as_it_is),
+    }
     for way, (say, change) in ways.items():
-        cause = "sample-rate" if way == "none" else "resampler"
-
-        def apply(trial: Trial, arrays: Arrays, change: Callable[[Any], Any] = change) -> Arrays:
-            target = arrays[name]
-            row = change(trial.inputs[source].reshape(-1).astype(np.float64)) * gain
-            row = row[: target.size] if row.size >= target.size else np.pad(row, (0, target.size - row.size))
-            return {**arrays, name: row.reshape(target.shape).astype(target.dtype)}
-
         yield Hypothesis(
-            id=cause, say=f"the device {say} ({source} to {name})", on="output", apply=apply, parameters={"way": way},
+            id="sample-rate" if way == "none" else "resampler",
+            say=f"the device {say} ({source} to {name})",
+            on="output",
+            apply=partial(_resampled, source, name, change, gain),
+            parameters={"way": way},
             ours=f"{name} = {source}[::{whole}]" if way in ("nth", "nearest") else f"{name} = {source}  # {way}",
-            device="low-pass, then take every n-th sample", cost=1.1,
-        )  # fmt: skip
+            device=f"low-pass, then take every {whole}th sample",
+            cost=1.1,
+        )
 
 
-def _gain_between(trial: Trial, source: str, name: str, ratio: float) -> float:
-    """Full scale of the output over full scale of the input, as they are declared."""
-    high, full = trial.meaning(name).high, trial.meaning(source).high
-    return float(high or 1.0) / float(full or 1.0)
+def _resampled(source: str, name: str, change: Row, gain: float, trial: Trial, arrays: Arrays) -> Arrays:
+    """The output as it is made from the stage's input, cut or padded with zeros to its length."""
+    import numpy as np
+
+    target = arrays[name]
+    row = change(trial.inputs[source].reshape(-1).astype(np.float64)) * gain
+    row = row[: target.size] if row.size >= target.size else np.pad(row, (0, target.size - row.size))
+    return {**arrays, name: row.reshape(target.shape).astype(target.dtype)}
+
+
+def _full(trial: Trial, name: str) -> float:
+    """Full scale, as it is declared."""
+    return float(trial.meaning(name).high or 1.0)
+
+
+def _nearest(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
+    found: numpy.ndarray = row[_places(ratio, row, 0.5)]
+    return found
+
+
+def _nth(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
+    found: numpy.ndarray = row[_places(ratio, row, 0.0)]
+    return found
+
+
+def _places(ratio: float, row: numpy.ndarray, above: float) -> numpy.ndarray:
+    import numpy as np
+
+    found: numpy.ndarray = np.minimum((np.arange(round(row.size / ratio)) * ratio + above).astype(int), row.size - 1)
+    return found
+
+
+def straight(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
+    """Straight lines between samples, every `ratio` of them."""
+    import numpy as np
+
+    found: numpy.ndarray = np.interp(np.arange(round(row.size / ratio)) * ratio, np.arange(row.size), row)
+    return found
+
+
+def _means(count: int, row: numpy.ndarray) -> numpy.ndarray:
+    import numpy as np
+
+    found: numpy.ndarray = np.pad(row, (0, (-row.size) % count)).reshape(-1, count).mean(1)
+    return found
+
+
+def _as_it_is(row: numpy.ndarray) -> numpy.ndarray:
+    return row
+
+
+def _slower(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
+    """As many samples, taken `ratio` apart; silence behind the end."""
+    import numpy as np
+
+    found: numpy.ndarray = np.interp(np.arange(row.size) * ratio, np.arange(row.size), row, right=0.0)
+    return found
 
 
 def _rates(trial: Trial, name: str) -> Iterator[Hypothesis]:
     """The sound was taken at another rate: our stage hears it slower or faster."""
-    import numpy as np
-
     ours = trial.meaning(name).rate
     for rate in RATES:
-        if not ours or rate == ours:
-            continue
-        ratio = rate / ours
-
-        def change(x: Any, ratio: float = ratio) -> Any:
-            made = np.interp(np.arange(x.size) * ratio, np.arange(x.size), x, right=0.0)
-            return made
-
-        yield Hypothesis(
-            id="sample-rate", say=f"the device's {name} was recorded at {rate} Hz and taken for {ours} Hz, or the reverse",
-            on="input", apply=_on(name, "input", change), ours=f"resample {name} to {rate} Hz",
-            device=f"resample to {ours} Hz", parameters={"device": rate, "ours": ours}, cost=1.4,
-        )  # fmt: skip
+        if ours and rate != ours:
+            yield Hypothesis(
+                id="sample-rate",
+                say=f"the device's {name} was recorded at {rate} Hz and taken for {ours} Hz, or the reverse",
+                on="input",
+                apply=_on(name, "input", partial(_slower, rate / ours)),
+                ours=f"resample {name} to {rate} Hz",
+                device=f"resample to {ours} Hz",
+                parameters={"device": rate, "ours": ours},
+                cost=1.4,
+            )
 
 
 def _bytes(trial: Trial, name: str) -> Iterator[Hypothesis]:
     """Integers whose bytes stand in the other order, or that were cut to eight bits."""
-    value = trial.inputs[name]
-    if value.dtype.name != "int16":
+    if trial.inputs[name].dtype.name != "int16":
         return
     yield Hypothesis(
-        id="byte-order", say=f"the device reads the bytes of {name} in the other order", on="input",
-        apply=lambda trial, arrays: {name: arrays[name].byteswap()}, ours=f"{name} = {name}.byteswap()",
-        device="ByteOrder.LITTLE_ENDIAN", cost=1.2,
-    )  # fmt: skip
+        id="byte-order",
+        say=f"the device reads the bytes of {name} in the other order",
+        on="input",
+        apply=lambda trial, arrays: {name: arrays[name].byteswap()},
+        ours=f"{name} = {name}.byteswap()",
+        device="ByteOrder.LITTLE_ENDIAN",
+        cost=1.2,
+    )
     yield Hypothesis(
-        id="audio-bits", say=f"the device's {name} has eight bits only", on="input",
-        apply=lambda trial, arrays: {name: (arrays[name] >> 8) << 8}, ours=f"{name} = ({name} >> 8) << 8",
-        device="record 16 bits a sample", cost=1.4,
-    )  # fmt: skip
+        id="audio-bits",
+        say=f"the device's {name} has eight bits only",
+        on="input",
+        apply=lambda trial, arrays: {name: (arrays[name] >> 8) << 8},
+        ours=f"{name} = ({name} >> 8) << 8",
+        device="record 16 bits a sample",
+        cost=1.4,
+    )

@@ -1,80 +1,65 @@
 """Mel spectrograms: our stage is recognised in one model of the trade, then its parameters are turned one at a time.
 
-The model is: centre padding, window, transform, power, mel bands, floor, logarithm, and a factor and an offset. Where
-it gives our own tensor (but for factor and offset), every other window, hop, scale, norm, floor … is a hypothesis.
+Where the model gives our own tensor (but for factor and offset), every other window, hop, scale, norm, floor … is a
+hypothesis; and the device's tensor is recognised in the same way, for several parameters at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial
+from edgecheck.golden.causes.mels import Mel, bank, level, spectrum
+from edgecheck.golden.causes.recognising import FLOORS, SIZES, TURNS, Recognised, hops, is_relative, recognise
 
 if TYPE_CHECKING:
     import numpy
 
-SIZES = (256, 320, 321, 400, 480, 512, 640, 800, 1024, 2048)
-ENOUGH = 1e-6  # of the variance that may be left when our stage counts as recognised
-PARTLY = 200  # frames that are looked at while it is being recognised
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mel:
-    """One way to make a mel spectrogram. `padding`: zeros, reflect, none."""
-
-    rate: int
-    size: int
-    transform: int
-    hop: int
-    bands: int
-    window: str = "hann"
-    padding: str = "zeros"
-    scale: str = "slaney"
-    norm: str = "slaney"
-    power: int = 2
-    low: float = 0.0
-    high: float = 0.0  # 0: half the rate
-    log: str = "log"  # log, log1p, none
-    floor: float = 1e-10
-    span: float = 0.0  # dB under the loudest that are kept; 0: all
-    loudest: bool = False  # levels are relative to the loudest
-
-
-SAID = {
-    "window": "the device's window is {device}, ours is {ours}",
-    "hop": "the device moves on by {device} samples a frame, ours by {ours}",
-    "size": "the device's window has {device} samples, ours has {ours}",
-    "padding": "the device pads the ends with {device}, ours with {ours}",
-    "scale": "the device's mel scale is {device}'s, ours is {ours}'s",
-    "norm": "the device's bands are normalised by {device}, ours by {ours}",
-    "power": "the device takes the spectrum to the power {device}, ours to {ours}",
-    "floor": "the device's least energy before the logarithm is {device:g}, ours is {ours:g}",
-    "log": "the device takes {device}, ours {ours}",
-    "low": "the device's lowest band begins at {device:g} Hz, ours at {ours:g} Hz",
-    "high": "the device's highest band ends at {device:g} Hz (0: half the rate), ours at {ours:g} Hz",
-    "rate": "the device makes its mel bands for {device} Hz, ours are for {ours} Hz",
-    "loudest": "the device's levels are {device}, ours {ours}",
+NEPER = 10 / math.log(10)  # decibels of a natural logarithm of 1
+SHORTEST = 512  # samples; less is no sound to make a spectrogram of
+KEPT = 4  # spectra of a case that are kept
+#: Parameter of `Mel` → cause, and what to say.
+TURNED: Mapping[str, tuple[str, str]] = {
+    "window": ("window", "the device's window is {device}, ours is {ours}"),
+    "hop": ("hop", "the device moves on by {device} samples a frame, ours by {ours}"),
+    "size": ("window-size", "the device's window has {device} samples, ours has {ours}"),
+    "padding": ("centre-padding", "the device pads the ends with {device}, ours with {ours}"),
+    "scale": ("mel-scale", "the device's mel scale is {device}'s, ours is {ours}'s"),
+    "norm": ("mel-norm", "the device's bands are normalised by {device}, ours by {ours}"),
+    "power": ("mel-power", "the device takes the spectrum to the power {device}, ours to {ours}"),
+    "floor": ("log-floor", "the device's least energy before the logarithm is {device}, ours is {ours}"),
+    "span": ("log-range", "the device keeps {device} under the loudest, ours {ours}"),
+    "log": ("log-kind", "the device takes {device}, ours {ours}"),
+    "stretch": ("log-base", "the device's logarithm is {device} times ours"),
+    "low": ("mel-range", "the device's lowest band begins at {device} Hz, ours at {ours} Hz"),
+    "high": ("mel-range", "the device's highest band ends at {device}, ours at {ours}"),
+    "rate": ("sample-rate", "the device makes its mel bands for {device} Hz, ours are for {ours} Hz"),
+    "loudest": ("log-reference", "the device's levels are {device}, ours {ours}"),
 }
-CAUSES = {
-    "window": "window", "hop": "hop", "size": "window-size", "padding": "centre-padding", "scale": "mel-scale", "norm": "mel-norm",
-    "power": "mel-power", "floor": "log-floor", "log": "log-kind", "low": "mel-range", "high": "mel-range", "rate": "sample-rate",
-    "loudest": "log-reference",
-}  # fmt: skip
+#: The same levels in another logarithm.
+BASES: Mapping[float, str] = {
+    math.log(10): "natural logarithms, ours are of base 10",
+    1 / math.log(10): "logarithms of base 10, ours are natural",
+    math.log(10) / 10: "natural logarithms, ours are decibels",
+    10 / math.log(10): "decibels, ours are natural logarithms",
+    0.1: "logarithms of base 10, ours are decibels",
+    10.0: "decibels, ours are logarithms of base 10",
+    2.0: "of the power, ours of the magnitude",
+    0.5: "of the magnitude, ours of the power",
+}
+SPANS = (0.0, *(one / NEPER for one in (40, 60, 80, 100, 120)))
 OTHERS: Mapping[str, tuple[Any, ...]] = {
-    "window": ("hann", "hann symmetric", "hamming", "blackman", "none"),
-    "padding": ("zeros", "reflect", "none"),
-    "scale": ("slaney", "htk"),
-    "norm": ("slaney", "none"),
-    "power": (1, 2),
-    "floor": (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2),
-    "log": ("log", "log1p", "none"),
-    "low": (0.0, 20.0, 60.0, 80.0, 125.0),
-    "high": (0.0, 3800.0, 4000.0, 7500.0, 7600.0),
-    "rate": (8000, 16000, 22050, 44100, 48000),
+    **TURNS,
+    "floor": FLOORS,
+    "span": SPANS,
+    "stretch": tuple(BASES),
     "loudest": (False, True),
 }
+RARE = ("rate", "low", "high", "size", "span")
 
 
 def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
@@ -82,111 +67,40 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
     if trial.model:
         return
     names = [name for name in trial.ours if trial.meaning(name).kind == "mel" and trial.ours[name].dtype.kind == "f"]
-    sounds = [name for name in trial.inputs if trial.meaning(name).kind == "audio" and trial.inputs[name].size >= 512]
+    sounds = [name for name in trial.inputs if _is_sound(trial, name)]
     for name in names:
         yield from _bases(name)
-        for sound in sounds[:1]:
-            found = recognised(trial, sound, name)
-            if found is not None:
-                yield from _turned(trial, sound, name, *found)
+        found = ours_recognised(trial, sounds[0], name) if sounds else None
+        if found is not None:
+            yield from _turned(trial, sounds[0], name, found)
+            yield from _several(trial, sounds[0], name, found)
+
+
+def _is_sound(trial: Trial, name: str) -> bool:
+    value = trial.inputs[name]
+    return trial.meaning(name).kind == "audio" and value.dtype.kind in "fi" and value.size >= SHORTEST
 
 
 def _bases(name: str) -> Iterator[Hypothesis]:
-    """The same levels in another logarithm: a factor."""
-    import math
-
-    for factor, say in {
-        math.log(10): "natural logarithms, ours are of base 10",
-        1 / math.log(10): "logarithms of base 10, ours are natural",
-        math.log(10) / 10: "natural logarithms, ours are decibels",
-        10 / math.log(10): "decibels, ours are natural logarithms",
-        0.1: "logarithms of base 10, ours are decibels",
-        10.0: "decibels, ours are logarithms of base 10",
-        2.0: "of the power, ours of the magnitude",
-        0.5: "of the magnitude, ours of the power",
-    }.items():
+    """The whole tensor times a factor."""
+    for factor, say in BASES.items():
         yield Hypothesis(
-            id="log-base", say=f"the device's {name} are {say}", on="output",
-            apply=lambda trial, arrays, factor=factor: {**arrays, name: (arrays[name] * factor).astype(arrays[name].dtype)},
-            ours=f"{name} = {name} * {factor:.6g}", device=f"{name} = {name} / {factor:.6g}", parameters={"factor": factor},
-        )  # fmt: skip
+            id="log-base",
+            say=f"the device's {name} are {say}",
+            on="output",
+            apply=partial(_multiplied, name, factor),
+            ours=f"{name} = {name} * {factor:.6g}",
+            device=f"{name} = {name} / {factor:.6g}",
+            parameters={"factor": factor},
+        )
 
 
-def spectrogram(sound: numpy.ndarray, way: Mel) -> numpy.ndarray:
-    """(frames, bands) of levels, float64."""
-    import numpy as np
-
-    half = way.size // 2
-    padded = (
-        sound if way.padding == "none" else np.pad(sound, half, "reflect" if way.padding == "reflect" else "constant")
-    )
-    count = 1 + (len(padded) - way.size) // way.hop
-    if count < 1:
-        raise ValueError("the sound is shorter than a window")
-    frames = padded[np.arange(count)[:, None] * way.hop + np.arange(way.size)] * window(way.window, way.size)
-    spectrum = np.abs(np.fft.rfft(frames, way.transform)) ** way.power
-    return level(spectrum @ bank(way).T, way)
-
-
-def level(energy: numpy.ndarray, way: Mel) -> numpy.ndarray:
-    """Energies as levels: floor, logarithm, relative to the loudest, cut off below."""
-    import numpy as np
-
-    if way.log == "none":
-        return energy
-    if way.log == "log1p":
-        return np.log1p(energy)
-    found: numpy.ndarray = np.log(np.maximum(energy, way.floor))
-    if way.loudest:
-        found = found - found.max()
-    return np.maximum(found, found.max() - way.span * np.log(10) / 10) if way.span else found
-
-
-def window(name: str, size: int) -> numpy.ndarray:
-    """The weights of a frame; periodic where the name does not say otherwise."""
-    import numpy as np
-
-    turn = 2 * np.pi * np.arange(size) / (size - 1 if "symmetric" in name else size)
-    if name.startswith("hann"):
-        return 0.5 - 0.5 * np.cos(turn)
-    if name == "hamming":
-        return 0.54 - 0.46 * np.cos(turn)
-    if name == "blackman":
-        return 0.42 - 0.5 * np.cos(turn) + 0.08 * np.cos(2 * turn)
-    return np.ones(size)
-
-
-def bank(way: Mel) -> numpy.ndarray:
-    """(bands, bins): triangles on the mel scale."""
-    import numpy as np
-
-    high = way.high or way.rate / 2
-    edges = _hertz(np.linspace(_mels(way.low, way.scale), _mels(high, way.scale), way.bands + 2), way.scale)
-    bins = np.arange(way.transform // 2 + 1) * way.rate / way.transform
-    up = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    down = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    found: numpy.ndarray = np.clip(np.minimum(up, down), 0, None)
-    return found * (2 / (edges[2:] - edges[:-2]))[:, None] if way.norm == "slaney" else found
-
-
-def _mels(hertz: float, scale: str) -> float:
-    import math
-
-    if scale == "htk":
-        return 2595 * math.log10(1 + hertz / 700)
-    return hertz * 3 / 200 if hertz < 1000 else 15 + math.log(hertz / 1000) * 27 / math.log(6.4)
-
-
-def _hertz(mels: numpy.ndarray, scale: str) -> numpy.ndarray:
-    import numpy as np
-
-    if scale == "htk":
-        return 700 * (10 ** (mels / 2595) - 1)
-    return np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(np.log(6.4) / 27 * (np.maximum(mels, 15) - 15)))
+def _multiplied(name: str, factor: float, trial: Trial, arrays: Arrays) -> Arrays:
+    return {**arrays, name: (arrays[name] * factor).astype(arrays[name].dtype)}
 
 
 def rows(trial: Trial, name: str, value: Any) -> numpy.ndarray:
-    """(frames, bands) of a mel tensor."""
+    """(frames, bands) of a mel tensor; raises ValueError where the layout does not say which is which."""
     layout = trial.meaning(name).layout
     if len(layout) != value.ndim:
         raise ValueError("the layout is not known")
@@ -194,111 +108,101 @@ def rows(trial: Trial, name: str, value: Any) -> numpy.ndarray:
         value, layout = value[0], layout.replace("N", "", 1)
     if value.ndim != 2:
         raise ValueError("no spectrogram")
-    return value.T if layout == "MT" else value
-
-
-def recognised(trial: Trial, sound: str, name: str) -> tuple[Mel, float, float] | None:
-    """The way our stage goes, with its factor and offset; kept with the trial."""
-    key = f"mel {sound} {name}"
-    if key not in trial.memo:
-        try:
-            trial.memo[key] = _recognise(trial, sound, name)
-        except ValueError:
-            trial.memo[key] = None
-    found: tuple[Mel, float, float] | None = trial.memo[key]
+    found: numpy.ndarray = value.T if layout == "MT" else value
     return found
 
 
-def _recognise(trial: Trial, sound: str, name: str) -> tuple[Mel, float, float] | None:
+def ours_recognised(trial: Trial, sound: str, name: str) -> Recognised | None:
+    """The way our stage goes, with its factor and offset; one for all cases."""
+    key = f"stage/mel {sound} {name}"
+    if key not in trial.memo:
+        trial.memo[key] = _of(trial, sound, name, trial.ours[name])
+        if trial.memo[key] is not None:
+            trial.memo[key] = _related(trial, name, trial.memo[key])
+    found: Recognised | None = trial.memo[key]
+    return found
+
+
+def _of(trial: Trial, sound: str, name: str, value: numpy.ndarray, near: Mel | None = None) -> Recognised | None:
+    """What a tensor of this case says of how it was made."""
     import numpy as np
 
-    levels = rows(trial, name, trial.ours[name]).astype(np.float64)
     samples = trial.inputs[sound].reshape(-1).astype(np.float64)
-    rate = trial.meaning(sound).rate or trial.meaning(name).rate
-    best: tuple[float, Mel] | None = None
-    for way in _starts(samples.size, levels.shape, rate):
-        left = _left(samples, levels, way)
-        if best is None or left < best[0]:
-            best = (left, way)
-    if best is None:
-        return None
-    way = _improved(samples, levels, best[1])
-    whole = spectrogram(samples, way)
-    if whole.shape != levels.shape:
-        return None
-    factor, offset = _line(whole, levels)
-    left = float(np.mean((factor * whole + offset - levels) ** 2)) / max(1e-12, float(levels.var()))
-    return (way, factor, offset) if left < ENOUGH else None
-
-
-def _starts(samples: int, shape: tuple[int, ...], rate: int) -> Iterator[Mel]:
-    """Sizes and hops that give the number of frames."""
-    frames, bands = shape
-    for size in SIZES:
-        for padding in ("zeros", "none"):
-            long = samples + 2 * (size // 2) if padding == "zeros" else samples
-            if frames < 2 or long <= size:
-                continue
-            for hop in dict.fromkeys((round((long - size) / (frames - 1)), size // 2, size // 4, 160)):
-                if hop > 0 and 1 + (long - size) // hop == frames:
-                    for transform in dict.fromkeys((size, 1 << (size - 1).bit_length())):
-                        yield Mel(rate=rate, size=size, transform=transform, hop=hop, bands=bands, padding=padding)
-
-
-def _left(samples: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> float:
-    """The share of the variance that a line through the levels leaves, on the first frames."""
-    import numpy as np
-
-    part = samples[: way.hop * PARTLY + way.size] if way.padding == "none" else samples[: way.hop * PARTLY]
     try:
-        made = spectrogram(part, way)[: PARTLY - 4]
+        levels = rows(trial, name, value).astype(np.float64)
+        rate = trial.meaning(sound).rate or trial.meaning(name).rate
+        return recognise(samples, levels, rate, near=near) if rate and np.isfinite(levels).all() else None
     except ValueError:
-        return 2.0
-    wanted = levels[: len(made)]
-    made = made[: len(wanted)]
-    if not np.isfinite(made).all() or made.shape != wanted.shape or np.ptp(made) == 0:
-        return 2.0
-    factor, offset = _line(made, wanted)
-    return float(np.mean((factor * made + offset - wanted) ** 2)) / max(1e-12, float(wanted.var()))
+        return None
 
 
-def _line(made: numpy.ndarray, wanted: numpy.ndarray) -> tuple[float, float]:
-    x, y = made.reshape(-1), wanted.reshape(-1)
-    spread = float(((x - x.mean()) ** 2).mean())
-    factor = float(((x - x.mean()) * (y - y.mean())).mean()) / spread if spread else 0.0
-    return factor, float(y.mean() - factor * x.mean())
+def _related(trial: Trial, name: str, found: Recognised) -> Recognised:
+    """Whether levels are relative to the loudest cannot be seen in one tensor, but in several."""
+    cases = trial.memo.get("stage/cases", [trial])
+    peaks = [float(one.ours[name].max()) for one in cases if name in one.ours and one.ours[name].size]
+    if found.way.log != "log" or not is_relative(peaks):
+        return found
+    return replace(found, way=replace(found.way, loudest=True), offset=peaks[0])
 
 
-def _improved(samples: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> Mel:
-    """Each parameter in turn set to what leaves least, until nothing changes."""
-    turns = {**OTHERS, "span": (0.0, 60.0, 80.0, 100.0)}
-    best = _left(samples, levels, way)
-    for _ in range(4):
-        before = way
-        for field, values in turns.items():
-            for value in values:
-                other = replace(way, **{field: value})
-                left = _left(samples, levels, other) if other != way else best
-                if left < best * 0.999:
-                    way, best = other, left
-        if way == before:
-            break
-    return way
-
-
-def _turned(trial: Trial, sound: str, name: str, way: Mel, factor: float, offset: float) -> Iterator[Hypothesis]:
+def _turned(trial: Trial, sound: str, name: str, found: Recognised) -> Iterator[Hypothesis]:
     """One parameter as the device may have it."""
-    values = {**OTHERS, "hop": _hops(way), "size": tuple(size for size in SIZES if size != way.size)}
+    values = {**OTHERS, "hop": _hops(trial, sound, name, found.way), "size": SIZES}
     for field, others in values.items():
         for other in others:
-            ours = getattr(way, field)
-            if other != ours and not (field == "high" and other == way.rate / 2):
-                yield _hypothesis(sound, name, way, _with(way, field, other), field, (factor, offset))
+            changed = _with(found.way, field, other)
+            if not _same(found.way, changed, field):
+                yield _hypothesis(sound, name, found, changed, (field,))
 
 
-def _hops(way: Mel) -> tuple[int, ...]:
-    near = (way.hop // 2, way.hop * 2, way.hop - 1, way.hop + 1, way.size // 2, way.size // 4, way.rate // 100)
-    return tuple(dict.fromkeys(hop for hop in near if hop > 0 and hop != way.hop))
+def _several(trial: Trial, sound: str, name: str, found: Recognised) -> Iterator[Hypothesis]:
+    """Two parameters or more, as they are recognised in the device's own tensor."""
+    device = trial.device.get(name)
+    theirs = None if device is None or device.dtype.kind != "f" else _of(trial, sound, name, device, found.way)
+    if theirs is None:
+        return
+    way = replace(theirs.way, loudest=found.way.loudest)
+    if not way.span or _near(way.span, found.way.span):
+        way = replace(way, span=found.way.span)
+    if way.span:
+        way = replace(way, floor=found.way.floor)  # it is not seen where the levels are cut
+    stretch = next((one for one in BASES if _near(theirs.factor, found.factor * one)), 1.0)
+    way = replace(way, stretch=stretch)
+    fields = tuple(one for one in TURNED if one != "size" and not _same(found.way, way, one))
+    if 1 < len(fields) <= 3:
+        yield _hypothesis(sound, name, found, way, fields)
+
+
+def _near(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-3 * abs(other)
+
+
+def _same(ours: Mel, device: Mel, field: str) -> bool:
+    if field == "high":
+        return (ours.high or ours.rate / 2) == (device.high or device.rate / 2) or ours.rate != device.rate
+    one, other = getattr(ours, field), getattr(device, field)
+    return _near(one, other) if isinstance(one, float) else bool(one == other)
+
+
+def _hops(trial: Trial, sound: str, name: str, way: Mel) -> tuple[int, ...]:
+    """Hops near ours, the usual ones, and the one that gives the device's number of frames."""
+    near = (
+        way.hop // 2,
+        way.hop * 2,
+        way.hop - 1,
+        way.hop + 1,
+        way.size // 2,
+        way.size // 4,
+        way.rate // 100,
+        128,
+        256,
+    )
+    found = list(near)
+    device = trial.device.get(name)
+    if device is not None and device.ndim == trial.ours[name].ndim:
+        frames = len(rows(trial, name, device))
+        found += list(hops(trial.inputs[sound].size, frames, replace(way, hop=1)))[:1]
+    return tuple(dict.fromkeys(hop for hop in found if hop > 0))
 
 
 def _with(way: Mel, field: str, value: Any) -> Mel:
@@ -307,22 +211,58 @@ def _with(way: Mel, field: str, value: Any) -> Mel:
     return replace(way, **{field: value})
 
 
-def _hypothesis(sound: str, name: str, way: Mel, other: Mel, field: str, line: tuple[float, float]) -> Hypothesis:
-    factor, offset = line
-    ours, device = asdict(way)[field], asdict(other)[field]
-    words = {True: "relative to the loudest", False: "absolute"} if field == "loudest" else {}
+def _hypothesis(sound: str, name: str, found: Recognised, other: Mel, fields: tuple[str, ...]) -> Hypothesis:
+    ours, device = ({field: getattr(way, field) for field in fields} for way in (found.way, other))
+    said = [TURNED[one][1].format(device=_shown(one, device[one]), ours=_shown(one, ours[one])) for one in fields]
+    causes = tuple(dict.fromkeys(TURNED[one][0] for one in fields))
+    return Hypothesis(
+        id=causes[0],
+        also=causes[1:],
+        say="; ".join(said),
+        on="stage",
+        apply=_made(sound, name, found, other),
+        ours=", ".join(f"{one} = {_shown(one, device[one])}" for one in fields),
+        device=", ".join(f"{one} = {_shown(one, ours[one])}" for one in fields),
+        parameters={"device": device, "ours": ours},
+        cost=1.0 + 0.2 * any(one in RARE for one in fields),
+    )
+
+
+def _shown(field: str, value: Any) -> str:
+    """A parameter in words."""
+    if field == "loudest":
+        return "relative to the loudest" if value else "absolute"
+    if field == "span":
+        return f"{value * NEPER:.4g} dB" if value else "everything"
+    if field == "high":
+        return f"{value:g} Hz" if value else "half the rate"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _made(sound: str, name: str, found: Recognised, way: Mel) -> Callable[[Trial, Arrays], Arrays]:
+    """Our stage with other parameters, laid out as ours is."""
 
     def apply(trial: Trial, arrays: Arrays) -> Arrays:
-        import numpy as np
-
-        levels = spectrogram(arrays[sound].reshape(-1).astype(np.float64), other) * factor + offset
+        levels = level(_spectrum(trial, sound, arrays, way) @ bank(way).T, way)
         mine = trial.ours[name]
         laid = levels.T if trial.meaning(name).layout.replace("N", "") == "MT" else levels
-        made = laid.reshape(*(1,) * (mine.ndim - 2), *laid.shape)
+        made = (laid * found.factor + found.offset).reshape(*(1,) * (mine.ndim - 2), *laid.shape)
         return {**trial.ours, name: made.astype(mine.dtype)}
 
-    return Hypothesis(
-        id=CAUSES[field], say=SAID[field].format(device=words.get(device, device), ours=words.get(ours, ours)), on="stage",
-        apply=apply, ours=f"{field} = {device!r}", device=f"{field} = {ours!r}", parameters={"device": device, "ours": ours},
-        cost=1.0 + 0.2 * (field in ("rate", "low", "high", "size")),
-    )  # fmt: skip
+    return apply
+
+
+def _spectrum(trial: Trial, sound: str, arrays: Arrays, way: Mel) -> numpy.ndarray:
+    """The spectrum of a case's sound; those of our own sound are kept, the last few."""
+    import numpy as np
+
+    samples = arrays[sound]
+    if samples is not trial.inputs[sound]:
+        return spectrum(samples.reshape(-1).astype(np.float64), way)
+    kept: dict[Any, numpy.ndarray] = trial.memo.setdefault("spectra", {})
+    key = (sound, way.spectral)
+    if key not in kept:
+        if len(kept) >= KEPT:
+            kept.pop(next(iter(kept)))
+        kept[key] = spectrum(samples.reshape(-1).astype(np.float64), way)
+    return kept[key]

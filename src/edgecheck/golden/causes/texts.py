@@ -1,28 +1,48 @@
-"""Text and tokens: Unicode forms, case, spaces; numbers off by one, backwards, with marks at the ends, padded or cut."""
+"""Text and tokens: Unicode forms, case, spaces; numbers off by one, backwards, with marks at the ends, cut."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial
 
+if TYPE_CHECKING:
+    import numpy
+
+Place = Literal["input", "output"]
+Change = Callable[["numpy.ndarray"], "numpy.ndarray"]
+
+
+def without_accents(text: str) -> str:
+    """Decomposed, combining marks left out."""
+    return "".join(one for one in unicodedata.normalize("NFD", text) if not unicodedata.combining(one))
+
+
 #: What a device's code may do with a text before ours sees it: cause → way → change.
 CHANGES: dict[str, dict[str, Callable[[str], str]]] = {
-    "unicode-form": {form: (lambda text, form=form: unicodedata.normalize(form, text)) for form in ("NFC", "NFD", "NFKC", "NFKD")},  # type: ignore[misc]
+    "unicode-form": {
+        "NFC": partial(unicodedata.normalize, "NFC"),
+        "NFD": partial(unicodedata.normalize, "NFD"),
+        "NFKC": partial(unicodedata.normalize, "NFKC"),
+        "NFKD": partial(unicodedata.normalize, "NFKD"),
+    },
     "letter-case": {"lower case": str.lower, "upper case": str.upper, "folded case": str.casefold},
-    "white-space": {"stripped": str.strip, "single spaces": lambda text: " ".join(text.split()), "no spaces": lambda text: text.replace(" ", "")},
+    "white-space": {
+        "stripped": str.strip,
+        "single spaces": lambda text: " ".join(text.split()),
+        "no spaces": lambda text: text.replace(" ", ""),
+    },
     "text-order": {"backwards": lambda text: text[::-1]},
     "text-encoding": {
         "UTF-8 read as Latin-1": lambda text: text.encode("utf-8").decode("latin-1"),
         "ASCII only": lambda text: text.encode("ascii", "ignore").decode("ascii"),
-        "UTF-16 halves": lambda text: text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore"),
     },
-    "accents-removed": {
-        "accents removed": lambda text: "".join(one for one in unicodedata.normalize("NFD", text) if not unicodedata.combining(one))
-    },
-}  # fmt: skip
+    "accents-removed": {"accents removed": without_accents},
+}
+STEPS = (1, -1, 2, -2, 3, -3, 4, -4)  # that numbers of a vocabulary are off by
 
 
 def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
@@ -38,66 +58,82 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
             yield from _tokens(trial, name)
 
 
-def _texts(name: str, on: str) -> Iterator[Hypothesis]:
+def _texts(name: str, on: Place) -> Iterator[Hypothesis]:
+    when = "before our stage" if on == "input" else "behind our stage"
     for cause, ways in CHANGES.items():
         for way, change in ways.items():
-
-            def apply(trial: Trial, arrays: Arrays, change: Callable[[str], str] = change) -> Arrays:
-                import numpy as np
-
-                made = np.empty(arrays[name].shape, object)
-                made.reshape(-1)[:] = [change(str(one)) for one in arrays[name].reshape(-1)]
-                return {**arrays, name: made} if on == "output" else {name: made}
-
-            place: Any = on
             yield Hypothesis(
-                id=cause, say=f"the device's {name} is changed before: {way}", on=place, apply=apply,
-                ours=f"# {name}: {way}", device=f"hand on {name} as it is", parameters={"way": way},
-            )  # fmt: skip
+                id=cause,
+                say=f"the device changes the text {name} {when}: {way}",
+                on=on,
+                apply=partial(_written, name, on, change),
+                ours=f"# {name}: {way}",
+                device=f"hand on {name} as it is",
+                parameters={"way": way},
+            )
+
+
+def _written(name: str, on: Place, change: Callable[[str], str], trial: Trial, arrays: Arrays) -> Arrays:
+    """Every text of a tensor changed."""
+    import numpy as np
+
+    made = np.empty(arrays[name].shape, object)
+    made.reshape(-1)[:] = [change(str(one)) for one in arrays[name].reshape(-1)]
+    return {**arrays, name: made} if on == "output" else {name: made}
 
 
 def _tokens(trial: Trial, name: str) -> Iterator[Hypothesis]:
     """Numbers along the last axis."""
-    device = trial.device.get(name)
+    ours, device = trial.ours[name], trial.device.get(name)
     if device is None or device.dtype.kind not in "iu":
         return
-    for step in (1, -1, 2, -2, 3, -3, 4, -4):
-        yield _token(
-            name,
-            "token-offset",
-            f"numbers are {abs(step)} {'higher' if step > 0 else 'lower'}",
-            lambda x, step=step: x + step,
-        )
+    for step in STEPS:
+        say = f"numbers are {abs(step)} {'higher' if step > 0 else 'lower'}"
+        yield _token(name, "token-offset", say, partial(_stepped, step))
     yield _token(name, "token-order", "tokens stand backwards", lambda x: x[..., ::-1])
-    ours = trial.ours[name]
-    if ours.ndim != device.ndim or not ours.size or not device.size:
+    if ours.ndim == device.ndim and ours.size and device.size:
+        more = device.shape[-1] - ours.shape[-1]
+        yield from _longer(name, more, int(device.reshape(-1)[0]), int(device.reshape(-1)[-1]))
+        yield from _shorter(name, -more, device.shape[-1])
+
+
+def _longer(name: str, more: int, first: int, last: int) -> Iterator[Hypothesis]:
+    """Marks at the ends, or filled up."""
+    if more <= 0:
         return
-    more = device.shape[-1] - ours.shape[-1]
-    first, last = int(device.reshape(-1)[0]), int(device.reshape(-1)[-1])
-    if more > 0:
-        for front, back in {(0, more), (more, 0), (1, more - 1), (more - 1, 1)}:
-            if min(front, back) >= 0:
-                yield _token(name, "special-tokens", f"row has {front} marks before ({first}) and {back} behind ({last})",
-                             lambda x, front=front, back=back: _widened(x, front, back, first, last), fit=1)  # fmt: skip
-    if more < 0:
-        yield _token(
-            name, "tokens-cut", f"row is cut to {device.shape[-1]} tokens", lambda x: x[..., : device.shape[-1]], fit=1
-        )
-        yield _token(name, "special-tokens", "row lacks the first token", lambda x: x[..., 1:])
-        yield _token(name, "special-tokens", "row lacks the last token", lambda x: x[..., :-1])
-        yield _token(name, "special-tokens", "row lacks the first and the last token", lambda x: x[..., 1:-1])
+    for front, back in sorted({(0, more), (more, 0), (1, more - 1), (more - 1, 1)}):
+        say = f"row has {front} marks before ({first}) and {back} behind ({last})"
+        yield _token(name, "special-tokens", say, partial(_widened, front, back, first, last), fit=1)
 
 
-def _widened(x: Any, front: int, back: int, first: int, last: int) -> Any:
+def _shorter(name: str, less: int, length: int) -> Iterator[Hypothesis]:
+    """Cut at a length, or marks at the ends left out."""
+    if less <= 0:
+        return
+    yield _token(name, "tokens-cut", f"row is cut to {length} tokens", lambda x: x[..., :length], fit=1)
+    yield _token(name, "special-tokens", "row lacks the first token", lambda x: x[..., 1:])
+    yield _token(name, "special-tokens", "row lacks the last token", lambda x: x[..., :-1])
+    yield _token(name, "special-tokens", "row lacks the first and the last token", lambda x: x[..., 1:-1])
+
+
+def _stepped(step: int, tokens: numpy.ndarray) -> numpy.ndarray:
+    return tokens + step
+
+
+def _widened(front: int, back: int, first: int, last: int, tokens: numpy.ndarray) -> numpy.ndarray:
     import numpy as np
 
-    widths = [(0, 0)] * (x.ndim - 1) + [(front, back)]
-    return np.pad(x, widths, constant_values=[(0, 0)] * (x.ndim - 1) + [(first, last)])
+    rest = [(0, 0)] * (tokens.ndim - 1)
+    return np.pad(tokens, [*rest, (front, back)], constant_values=[*rest, (first, last)])
 
 
-def _token(name: str, cause: str, say: str, change: Callable[[Any], Any], *, fit: int = 0) -> Hypothesis:
+def _token(name: str, cause: str, say: str, change: Change, *, fit: int = 0) -> Hypothesis:
     return Hypothesis(
-        id=cause, say=f"the device's {name}: {say}", on="output",
+        id=cause,
+        say=f"the device's {name}: {say}",
+        on="output",
         apply=lambda trial, arrays: {**arrays, name: change(arrays[name]).astype(arrays[name].dtype)},
-        ours=f"# {name}: {say}", device="use the vocabulary and the marks of ours", fit=fit,
-    )  # fmt: skip
+        ours=f"# {name}: {say}",
+        device="use the vocabulary and the marks of ours",
+        fit=fit,
+    )
