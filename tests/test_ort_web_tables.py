@@ -69,6 +69,28 @@ def test_a_double_has_a_cpu_kernel_on_the_desktop_and_none_beside_webgpu() -> No
     assert said("ort-wasm", spec)[0] == "supported"
 
 
+@pytest.mark.parametrize("target", ["ort-cpu", "ort-wasm", "ort-webgpu", "ort-webgpu-jsep"])
+def test_a_gru_of_doubles_makes_a_session_and_fails_in_every_run(target: str) -> None:
+    inputs = [{"t": "float64", "s": s} for s in ([3, 1, 2], [1, 12, 2], [1, 12, 4])]
+    spec = {"op": "GRU", "opset": 17, "i": inputs, "o": [{"t": "float64"}], "a": {"hidden_size": 4}}
+    verdict, reason = said(target, spec)
+    assert (verdict, "every run fails" in reason) == ("rejected", True)
+
+
+def test_webassembly_runs_the_function_bodies_that_the_desktop_runs() -> None:
+    assert said("ort-wasm", unary("Elu", "float64", opset=18))[0] == "supported"
+    assert said("ort-wasm", unary("Elu", "float64", opset=17))[0] == "rejected"
+
+
+@pytest.mark.parametrize(("op", "expected"), [("GlobalMaxPool", "supported"), ("ArgMax", "fallback")])
+def test_halves_of_an_operator_of_opset_1(op: str, expected: str) -> None:
+    """JavaScript's kernels have float16 for most of them."""
+    shape, made = ([1, 3, 4, 4], [1, 3, 1, 1]) if op == "GlobalMaxPool" else ([2, 3], [1, 3])
+    out = {"t": "int64" if op == "ArgMax" else "float16", "s": made}
+    spec: Spec = {"op": op, "opset": 9, "i": [{"t": "float16", "s": shape}], "o": [out]}
+    assert said("ort-webgpu-jsep", spec)[0] == expected
+
+
 def test_the_axis_tells_what_a_release_added() -> None:
     """A GRU came to WebGPU behind 1.27; an LSTM was there."""
     gates: dict[str, int] = {"GRU": 3, "LSTM": 4}
