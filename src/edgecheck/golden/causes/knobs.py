@@ -30,7 +30,7 @@ USUAL = (
     *(0.1, 0.2, 0.25, 0.3, 0.4, 0.45, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.05, 0.01, 1e-3, 1e-5),
 )
 STEPS = 24  # of the golden section
-LARGE = 100_000  # elements; a stage that gives more is dear to run: one case, and a shorter golden section
+LARGE = 100_000  # elements; a stage that gives more is dear to run: one case, fewer values
 GOLDEN = 0.6180339887498949
 
 
@@ -44,7 +44,7 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
         if isinstance(value, bool):
             yield turned(name, value, not value)
         elif isinstance(value, int | float):
-            yield from numbers(trial, name, value, steps=STEPS // 2 if large else STEPS)
+            yield from numbers(trial, name, value, large=large)
         elif isinstance(value, str):
             yield from words(name, value)
         elif isinstance(value, tuple | list) and value and all(isinstance(one, int | float) for one in value):
@@ -92,7 +92,7 @@ def sequences(name: str, value: Any) -> Iterator[Hypothesis]:
             yield turned(name, value, other)
 
 
-def numbers(trial: Trial, name: str, value: float, *, steps: int = STEPS) -> Iterator[Hypothesis]:
+def numbers(trial: Trial, name: str, value: float, *, large: bool = False) -> Iterator[Hypothesis]:
     """The usual values, multiples of ours, and where the least difference lies between the two best.
 
     A number seldom changes its sign by mistake: what does so is something else that looks like it (a polarity).
@@ -109,12 +109,14 @@ def numbers(trial: Trial, name: str, value: float, *, steps: int = STEPS) -> Ite
     candidates = [kind(value * one) for one in FACTORS] if value else []
     candidates += [kind(one) for one in USUAL]
     candidates += [value - 1, value + 1] if kind is int else [value + 0.5, value - 0.5]
+    if large and kind is int:  # a step of 1 in place of 160 would make 160 times as much
+        candidates = [one for one in candidates if abs(value) <= 4 * abs(one) <= 16 * abs(value)]
     base = left(value)
     useful = [one for one in dict.fromkeys(candidates) if one != value and left(one) < 0.98 * base]
     for one in sorted(useful, key=left)[:3]:
         yield turned(name, value, one, cost=2.0 if one * value < 0 else 1.0)
     if kind is float and base > 0:
-        found = refined(left, sorted(tried), steps)
+        found = refined(left, sorted(tried), STEPS // 2 if large else STEPS)
         if left(found) < 0.9 * base and found not in candidates:
             yield turned(name, value, rounded(left, found), cost=1.5, fit=1)
 
