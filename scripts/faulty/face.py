@@ -121,7 +121,7 @@ def threshold(rng):
 
 
 def suppression(rng):
-    value = float(rng.choice([0.75, 0.8, 0.85, 0.9]))
+    value = float(rng.choice([0.85, 0.9, 0.95, 1.0]))
     return f"NMS at {value}", lambda inputs, right: detect(inputs, overlap=value)
 
 
@@ -155,8 +155,8 @@ FAULTS = (
     Fault(name="stretched", stage="preprocess", causes=("aspect-ratio",), make=lambda rng: pre("stretched", shape=(SIDE, SIDE))),
     Fault(name="cropped", stage="preprocess", causes=("crop", "aspect-ratio", "crop-centre"), make=lambda rng: pre("cropped", before=cropped)),
     Fault(name="pad", stage="preprocess", causes=("pad-value",), make=padded),
-    Fault(name="turned", stage="preprocess", causes=("rotation", "exif-orientation"), make=turned),
-    Fault(name="mirrored", stage="preprocess", causes=("flip", "exif-orientation"), make=mirrored),
+    Fault(name="turned", stage="preprocess", causes=("rotation",), make=turned),
+    Fault(name="mirrored", stage="preprocess", causes=("flip-horizontal", "flip-vertical"), make=mirrored),
     Fault(name="gamma", stage="preprocess", causes=("gamma",), make=gamma),
     Fault(name="grey", stage="preprocess", causes=("colour-grey",), make=lambda rng: pre("grey", before=grey)),
     Fault(name="reinterpreted", stage="preprocess", causes=("layout-reinterpreted",),
