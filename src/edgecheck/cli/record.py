@@ -21,6 +21,7 @@ EPILOG = """examples:
   edgecheck record wake.py --on tflm                   TensorFlow Lite Micro's reference kernels
   edgecheck record face.py --model model=face.onnx     another file for the stage `model`
   edgecheck record face.py --withhold photo=hash       keep the hash of a private input instead of its values
+  edgecheck record face.py --withhold photo=hash --aggregates     and what its values are like: drift can be named
   edgecheck record face.py --launches 8 --runs 50      latencies too, of eight process launches
 
 The run is written to golden/PIPELINE/DEVICE/RUN, whole or not at all. An app on a phone records with one of the files
@@ -39,7 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default golden/PIPELINE/DEVICE/RUN")
     parser.add_argument("--name", metavar="RUN", help="the run's name; default runtime and time")
     parser.add_argument(
+        "--case", action="append", default=[], metavar="NAME", help="only this case, or this sequence; repeatable"
+    )
+    parser.add_argument(
         "--withhold", action="append", default=[], metavar="[STAGE/]TENSOR=HOW", help="hash or omitted; repeatable"
+    )
+    parser.add_argument(
+        "--aggregates", action="store_true", help="of what is withheld keep the mean, least, …: drift can be named"
     )
     parser.add_argument(
         "--fact",
@@ -83,13 +90,15 @@ def run(arguments: argparse.Namespace) -> int:
     pending = _pending(arguments.out or Path("golden"))
     told = child.call(
         interpreter(arguments), "edgecheck.golden.sides:record", timeout=arguments.timeout, label=arguments.pipeline,
-        progress=say_progress, out=str(pending), withhold=withhold, facts=facts, time=now, samples=samples, **common,
+        progress=say_progress, out=str(pending), only=arguments.case, withhold=withhold,
+        aggregates=arguments.aggregates, facts=facts, time=now, samples=samples,
+        session=f"{now}-{os.getpid()}", **common,
     )  # fmt: skip
     folder = arguments.out or _place(told, arguments, now)
     settle(pending, folder)
     print(
         f"{folder}: {told['cases']} cases of {', '.join(told['stages'])}"
-         f", with {told['runtime'].get('name', 'no model')}"
+        f", with {told['runtime'].get('name', 'no model')}"
     )
     return 0
 
@@ -138,7 +147,7 @@ def _launch(arguments: argparse.Namespace, common: Mapping[str, Any], number: in
         warmup=arguments.warmup, runs=arguments.runs, **common,
     )  # fmt: skip
     print(file=sys.stderr)
-    return {"name": str(number), "warmup": arguments.warmup, "samples": found}
+    return {"name": f"{number:04d}", "warmup": arguments.warmup, "samples": found}
 
 
 def say_progress(event: str, fields: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgecheck.findings import Finding
 from edgecheck.golden.causes import Cause
-from edgecheck.golden.compared import Comparison, Mismatch, StageCompared, TensorCompared
+from edgecheck.golden.compared import Comparison, Mismatch, Monitor, StageCompared, TensorCompared
 from edgecheck.pipeline import Tolerance
 
 _TELLING = {"missing": "EC403", "extra": "EC403", "renamed": "EC404", "reordered": "EC404"}
@@ -20,6 +20,7 @@ def findings(comparison: Comparison) -> Iterator[Finding]:
         yield from _stage(stage, comparison)
     for one in comparison.mismatches:
         yield _mismatch(one, place)
+    yield from _drifted(comparison)
     yield from _accumulated(comparison)
     yield from _undecided(comparison)
 
@@ -139,6 +140,33 @@ def _model(comparison: Comparison) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _drifted(comparison: Comparison) -> Iterator[Finding]:
+    """One for each tensor that is not like ours any more, with every measure that says so."""
+    drifted: dict[tuple[str, str], list[Monitor]] = {}
+    for one in comparison.monitors:
+        if one.drifted:
+            drifted.setdefault((one.stage, one.name), []).append(one)
+    sides = ("on the device", "here") if comparison.replayed else ("in this run", "in the reference")
+    for (stage, name), found in drifted.items():
+        yield Finding(
+            rule="EC409", severity="warning", model=comparison.device, place=f"stage {stage}",
+            message=f"'{name}' has drifted: {'; '.join(one.told(*sides) for one in found)}",
+            evidence=tuple(_chances(found)), help=_DRIFT_HELP[found[0].paired],
+        )  # fmt: skip
+
+
+_DRIFT_HELP = {
+    True: "the same case is not like itself: look at what was done to it before this tensor was recorded",
+    False: "look at what changed in the field: light, microphone, users; then record such cases and replay them",
+}
+
+
+def _chances(found: list[Monitor]) -> Iterator[str]:
+    for one in found:
+        if one.chance is not None:
+            yield f"{one.measure}: cases of one kind lie so far apart with a chance of {one.chance:.2g}"
+
+
 def _accumulated(comparison: Comparison) -> Iterator[Finding]:
     """No stage differs by itself, and the end does: small differences that grow."""
     last = next((one for one in reversed(comparison.stages) if one.along), None)
@@ -158,7 +186,7 @@ def _undecided(comparison: Comparison) -> Iterator[Finding]:
     for stage in comparison.stages:
         if stage.state == "not compared" or (stage.state == "same" and stage.reason):
             yield Finding(
-                rule="EC921", severity="note", model=comparison.device,
+                rule="EC921", severity="note", model=comparison.device, place=f"stage {stage.name}",
                 message=f"stage '{stage.name}' could not be {'wholly ' if stage.cases else ''}compared: "
                 + (stage.reason or "no case has it"),
                 help="record the tensors, or say --allow-unknown where that is meant",

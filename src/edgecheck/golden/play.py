@@ -27,10 +27,11 @@ Arrays = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What one stage gave, and the nanoseconds it took."""
+    """What one stage gave, and the nanoseconds it took: by the clock, and of the processor."""
 
     outputs: dict[str, Any]
     nanoseconds: int
+    processor: int = 0
 
 
 def load(text: str) -> tuple[Pipeline, Path]:
@@ -72,6 +73,21 @@ def said(error: BaseException) -> str:
     """`ValueError: message (face.py:23)`."""
     place, message = user_place(error), first_line(error)
     return f"{type(error).__name__}{': ' if message else ''}{message}{f' ({place})' if place else ''}"
+
+
+def offline(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    """The pipeline's own cases as arrays, by name. Raises `EdgecheckError` with what their code raised."""
+    import numpy
+
+    try:
+        found = {str(name): dict(inputs) for name, inputs in pipeline.cases().items()}
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise EdgecheckError(f"the cases of '{pipeline.name}' raised {said(error)}") from error
+    for inputs in found.values():
+        for name, value in inputs.items():
+            array = numpy.asarray(value)
+            inputs[name] = numpy.asarray(value, dtype=object) if array.dtype.kind in "US" else array
+    return found
 
 
 class Player:
@@ -129,12 +145,13 @@ class Player:
         arguments = {name: inputs[name] for name in stage.takes}
         if stage.stateful:
             arguments["state"] = self.states[stage.name]
-        begin = time.perf_counter_ns()
+        begin, busy = time.perf_counter_ns(), time.thread_time_ns()
         try:
             given = stage.run(**arguments, **(knobs or {}))
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise EdgecheckError(f"stage '{stage.name}' raised {said(error)}", code=3) from error
-        return Spent(outputs=_arrays(given, stage.name), nanoseconds=time.perf_counter_ns() - begin)
+        busy, whole = time.thread_time_ns() - busy, time.perf_counter_ns() - begin
+        return Spent(outputs=_arrays(given, stage.name), nanoseconds=whole, processor=busy)
 
     def place(self, stage: Stage, tensor: str) -> int:
         """Which of the file's outputs a tensor of a model stage is, by number."""
@@ -192,9 +209,8 @@ class Player:
         renamed = _paired(model.gives, [one["name"] for one in served.about["outputs"]])
         if model.real:
             outputs = {one["name"]: _real(outputs[one["name"]], one) for one in served.about["outputs"]}
-        return Spent(
-            outputs={renamed[name]: value for name, value in outputs.items() if name in renamed}, nanoseconds=spent
-        )
+        kept = {renamed[name]: value for name, value in outputs.items() if name in renamed}
+        return Spent(outputs=kept, nanoseconds=spent, processor=served.processor)
 
 
 def _paired(declared: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgecheck import worker
 from edgecheck.errors import EdgecheckError
 from edgecheck.golden.compared import Comparison, StageCompared, pack
-from edgecheck.golden.play import Player, load, said
+from edgecheck.golden.measuring import CANARY_IS, measured, sampled
+from edgecheck.golden.play import Player, load, offline
 from edgecheck.golden.precision import model as model_file
 from edgecheck.golden.precision import precision
 from edgecheck.golden.reading import read
@@ -49,33 +50,34 @@ def record(
     on: str,
     runtime: str = "",
     models: Mapping[str, str] | None = None,
+    only: Sequence[str] = (),
     withhold: Mapping[str, str] | None = None,
+    aggregates: bool = False,
     facts: Mapping[str, Mapping[str, Any]] | None = None,
     time: str = "",
     samples: list[dict[str, Any]] | None = None,
+    session: str = "",
 ) -> dict[str, Any]:
     """Run every case and write the golden run to `out`; what was recorded, in figures.
 
-    `withhold`: tensor or `stage/tensor` → "hash" or "omitted". `samples`: latencies of launches measured before, as
-    `measure` gives them.
+    `only`: names of cases or sequences. `withhold`: tensor or `stage/tensor` → "hash" or "omitted"; `aggregates`: of
+    those keep what they are like. `samples`: latencies of launches of one `session`, measured before by `measure`.
     """
     pipeline, folder = load(source)
     runner = importlib.import_module(f"edgecheck.runners.{on}")
     with player(pipeline, folder, on, runtime, models or {}) as play:
-        cases = _cases(pipeline)
+        cases = _chosen(_cases(pipeline), only)
         told = _told(pipeline, play, runner, facts or {})
+        if samples:
+            told["conditions"] = {"canary": CANARY_IS, "session": session, **told["conditions"]}
         recorder = Recorder(out, pipeline.name, list(pipeline.order), most=4 << 30, time=time, **told)
         previous = ""
         for number, (name, inputs) in enumerate(cases.items()):
             worker.report("case", number=number, total=len(cases), name=name)
             previous = _begin(play, name, previous)
             recorder.case(name)
-            _record_case(recorder, play, inputs, withhold or {})
-        for launch in samples or ():
-            recorder.launch(launch["name"], launch["warmup"])
-            for span, values in launch["samples"].items():
-                for value in values:
-                    recorder.sample(span, value)
+            _record_case(recorder, play, inputs, _Kept(withhold or {}, aggregates))
+        sampled(recorder, samples or ())
         if not recorder.finish():
             raise EdgecheckError(recorder.error, code=2)
     return {
@@ -94,29 +96,39 @@ def _begin(play: Player, name: str, previous: str) -> str:
 
 def _cases(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     """The pipeline's own cases as arrays; raises `EdgecheckError` where there are none."""
-    import numpy
-
-    try:
-        found = {str(name): dict(inputs) for name, inputs in pipeline.cases().items()}
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise EdgecheckError(f"the cases of '{pipeline.name}' raised {said(error)}") from error
+    found = offline(pipeline)
     if not found:
         raise EdgecheckError(f"pipeline '{pipeline.name}' has no cases to record", help="cases=lambda: {'one': {…}}")
-    for inputs in found.values():
-        for name, value in inputs.items():
-            array = numpy.asarray(value)
-            inputs[name] = numpy.asarray(value, dtype=object) if array.dtype.kind in "US" else array
     return found
 
 
-def _record_case(recorder: Recorder, play: Player, inputs: Mapping[str, Any], withhold: Mapping[str, str]) -> None:
+def _chosen(cases: dict[str, dict[str, Any]], only: Sequence[str]) -> dict[str, dict[str, Any]]:
+    found = {name: one for name, one in cases.items() if not only or name in only or step(name)[0] in only}
+    if not found:
+        raise EdgecheckError(f"the pipeline has no case '{only[0]}'", help=f"it has {', '.join(list(cases)[:12])}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is recorded of a tensor beside or instead of its values."""
+
+    withhold: Mapping[str, str]
+    aggregates: bool
+
+    def of(self, stage: str, name: str) -> dict[str, Any]:
+        how = self.withhold.get(f"{stage}/{name}", self.withhold.get(name, ""))
+        return {"withhold": how, "aggregates": bool(how) and self.aggregates}
+
+
+def _record_case(recorder: Recorder, play: Player, inputs: Mapping[str, Any], kept: _Kept) -> None:
     chain: dict[str, dict[str, Any]] = {INPUT: dict(inputs)}
-    _record(recorder, INPUT, inputs, withhold)
+    _record(recorder, INPUT, inputs, kept)
     for stage in play.pipeline.stages:
         given = play.run(stage, gathered(play, stage, chain)).outputs
-        _record(recorder, stage.name, given, withhold)
+        _record(recorder, stage.name, given, kept)
         if stage.stateful:
-            _record(recorder, stage.name, {f"state.{k}": v for k, v in play.states[stage.name].items()}, withhold)
+            _record(recorder, stage.name, {f"state.{k}": v for k, v in play.states[stage.name].items()}, kept)
         chain[stage.name] = given
 
 
@@ -135,16 +147,16 @@ def gathered(play: Player, stage: Stage, chain: Mapping[str, Mapping[str, Any]])
     return found
 
 
-def _record(recorder: Recorder, stage: str, tensors: Mapping[str, Any], withhold: Mapping[str, str]) -> None:
+def _record(recorder: Recorder, stage: str, tensors: Mapping[str, Any], kept: _Kept) -> None:
     import numpy
 
     for name, value in tensors.items():
         array = numpy.asarray(value)
-        how = withhold.get(f"{stage}/{name}", withhold.get(name, ""))
+        how = kept.of(stage, name)
         if array.dtype.kind == "O":
-            recorder.tensor(stage, name, [str(one) for one in array.reshape(-1)], shape=list(array.shape), withhold=how)
+            recorder.tensor(stage, name, [str(one) for one in array.reshape(-1)], shape=list(array.shape), **how)
         else:
-            recorder.tensor(stage, name, array, withhold=how)
+            recorder.tensor(stage, name, array, **how)
 
 
 def _told(pipeline: Pipeline, play: Player, runner: Any, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -159,32 +171,28 @@ def _told(pipeline: Pipeline, play: Player, runner: Any, facts: Mapping[str, Map
             about = play.served(stage).about["runtime"]
             told["model"] = {"name": path.name, "sha256": model_file(path).sha256, "format": model_file(path).format}
             told["runtime"] = {"precision": precision(path), **{k: v for k, v in about.items() if v is not None}}
+            told["model"]["input"] = described(play.served(stage).about["inputs"])
     return {key: {**value, **facts.get(key, {})} for key, value in told.items()}
+
+
+def declared(source: str) -> list[dict[str, Any]]:
+    """What a pipeline file says of its tensors."""
+    pipeline, _ = load(source)
+    given = {INPUT: pipeline.inputs, **{stage.name: stage.gives for stage in pipeline.stages}}
+    return [
+        {"stage": stage, "name": name, "meaning": asdict(meaning)}
+        for stage, meanings in given.items()
+        for name, meaning in meanings.items()
+    ]
 
 
 def measure(
     source: str, *, on: str, runtime: str = "", models: Mapping[str, str] | None = None, warmup: int, runs: int
 ) -> dict[str, list[int]]:
-    """One launch: nanoseconds of every stage and of the whole, `runs` times over the cases after `warmup`."""
+    """One launch: nanoseconds of every span, `runs` times over the cases after `warmup`."""
     pipeline, folder = load(source)
-    found: dict[str, list[int]] = {"end_to_end": [], **{stage.name: [] for stage in pipeline.stages}}
     with player(pipeline, folder, on, runtime, models or {}) as play:
-        cases = list(_cases(pipeline).items())
-        previous = ""
-        for number in range(warmup + runs):
-            name, inputs = cases[number % len(cases)]
-            previous = _begin(play, name, previous)
-            chain: dict[str, dict[str, Any]] = {INPUT: dict(inputs)}
-            whole = 0
-            for stage in pipeline.stages:
-                spent = play.run(stage, gathered(play, stage, chain))
-                chain[stage.name] = spent.outputs
-                whole += spent.nanoseconds
-                if number >= warmup:
-                    found[stage.name].append(spent.nanoseconds)
-            if number >= warmup:
-                found["end_to_end"].append(whole)
-    return found
+        return measured(play, _cases(pipeline), _begin, gathered, warmup=warmup, runs=runs)
 
 
 def compare(
@@ -252,6 +260,16 @@ def _explained(stage: StageCompared, replayed: Replay) -> StageCompared:
     declared = next(one for one in replayed.pipeline.stages if one.name == stage.name)
     found = find(replayed.told_otherwise(declared), replayed.judge.within(declared))
     return replace(stage, causes=tuple(found.causes), closest=None if found.causes else found.closest)
+
+
+def described(inputs: Iterable[Mapping[str, Any]]) -> str:
+    """`1x128x128x3 float32`: sizes and types of a model's inputs; a size that is free is `?`."""
+
+    def size(one: Any) -> str:
+        return str(one) if isinstance(one, int) and one >= 0 else "?"
+
+    words = (f"{'x'.join(map(size, one['shape'])) or 'scalar'} {one['dtype']}" for one in inputs)
+    return ", ".join(words)[:500]
 
 
 def unpacked(tree: Any) -> Comparison:

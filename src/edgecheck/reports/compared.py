@@ -20,7 +20,7 @@ def section(one: ComparedRun) -> str:
     return (
         f"<section><h2>{escape(compared.device)}</h2><p class=quiet>{escape(about)}</p>{_facts(compared)}{notes}"
         f"{_ladder(compared)}{''.join(map(_finding, one.findings))}{''.join(_pictures(compared))}"
-        f"{_tensors(compared)}</section>"
+        f"{_monitors(compared)}{_tensors(compared)}</section>"
     )
 
 
@@ -128,6 +128,20 @@ def _histogram(told: Mapping[str, Any] | None) -> str:
         f"<svg class=histogram viewBox='0 0 320 80'>{bars}</svg><div class=quiet>"
         f"{told['low']:.4g} to {told['high']:.4g}</div></figure>"
     )
+
+
+def _monitors(compared: Comparison) -> str:
+    """What tensors are like on both sides, where their values were not held against each other."""
+    sides = ("on the device", "here") if compared.replayed else ("in this run", "in the reference")
+    rows = "".join(
+        f"<tr><td><code>{escape(one.stage)}/{escape(one.name)}</code></td><td>{escape(one.told(*sides))}</td>"
+        f"<td>{'<b>drifted</b>' if one.drifted else ''}</td></tr>"
+        for one in compared.monitors
+    )
+    head = "<tr><th>tensor</th><th>what it is like</th><th></th></tr>"
+    about = "What tensors are like that were withheld, or are of other cases"
+    table = f"<div class=wide><table>{head}{rows}</table></div>"
+    return f"<details open><summary>{about}</summary>{table}</details>" if rows else ""
 
 
 def _tensors(compared: Comparison) -> str:

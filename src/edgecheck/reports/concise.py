@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgecheck.findings import Finding
-from edgecheck.reports.words import line
+from edgecheck.reports.words import counted, line
 from edgecheck.results import CheckedModel, all_findings
 
 NAME = "concise"
@@ -17,7 +17,7 @@ def check(
     """`model: place: severity[rule] message (n nodes)`."""
     lines = [
         line(f"{finding.model}: {finding.place or '-'}: {finding.severity}[{finding.rule}] {finding.message}")
-        + (f" ({finding.count} nodes)" if finding.count > 1 else "")
+        + (f" ({counted(finding)})" if finding.count > 1 else "")
         for finding in all_findings(models, unchecked)
     ]
     return "".join(f"{one}\n" for one in lines)

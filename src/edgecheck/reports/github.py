@@ -8,8 +8,8 @@ from edgecheck.findings import Finding
 from edgecheck.golden.compared import ComparedRun
 from edgecheck.reports.full import check as full
 from edgecheck.reports.full import compare as ladder
+from edgecheck.reports.words import counted, source_line
 from edgecheck.reports.words import line as one_line
-from edgecheck.reports.words import source_line
 from edgecheck.results import CheckedModel, all_findings
 
 NAME = "github"
@@ -29,13 +29,15 @@ def check(
     )
 
 
-def compare(runs: Sequence[ComparedRun], *, verbose: bool = False, colour: bool = False) -> str:
+def compare(
+    runs: Sequence[ComparedRun], broken: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """An annotation a finding; then the ladders."""
-    lines = [annotation(finding) for one in runs for finding in one.findings]
+    lines = [annotation(finding) for finding in (*broken, *(f for one in runs for f in one.findings))]
     return (
         "".join(f"{line}\n" for line in lines)
         + "::group::edgecheck\n"
-        + ladder(runs, verbose=verbose)
+        + ladder(runs, broken, verbose=verbose)
         + "::endgroup::\n"
     )
 
@@ -45,7 +47,7 @@ def annotation(finding: Finding) -> str:
     file, line = source_line(finding)
     title = f"{finding.rule} {finding.target}" if finding.target else finding.rule
     properties = f"file={_property(file)}" + (f",line={line}" if line else "") + f",title={_property(title)}"
-    text = one_line(finding.message) + (f" ({finding.count} nodes)" if finding.count > 1 else "")
+    text = one_line(finding.message) + (f" ({counted(finding)})" if finding.count > 1 else "")
     text += f"\n{one_line(finding.place)}" if finding.place else ""
     text += f"\nhelp: {finding.help}" if finding.help else ""
     return f"::{_LEVEL[finding.severity]} {properties}::{_data(text)}"

@@ -34,10 +34,13 @@ def check(
     return page(f"edgecheck: {names}", (*(model_section(one) for one in models), rest))
 
 
-def compare(runs: Sequence[ComparedRun], *, verbose: bool = False, colour: bool = False) -> str:
+def compare(
+    runs: Sequence[ComparedRun], broken: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """Golden runs held against our side, as a page with pictures."""
     names = ", ".join(one.folder.name for one in runs)
-    return page(f"edgecheck compare: {names}", (section(one) for one in runs))
+    rest = f"<section><h2>Runs not read</h2>{_findings(broken)}</section>" if broken else ""
+    return page(f"edgecheck compare: {names}", (*(section(one) for one in runs), rest))
 
 
 def page(title: str, sections: Iterable[str]) -> str:

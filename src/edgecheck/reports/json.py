@@ -27,13 +27,15 @@ def check(
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def compare(runs: Sequence[ComparedRun], *, verbose: bool = False, colour: bool = False) -> str:
+def compare(
+    runs: Sequence[ComparedRun], broken: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """Schema `edgecheck.compare/1`: each run's ladder with its figures, causes and tolerances, and the findings."""
     document = {
         "schema": "edgecheck.compare/1",
         "edgecheck": __version__,
         "runs": [_compared(one.comparison) for one in runs],
-        "findings": [as_json(finding) for one in runs for finding in one.findings],
+        "findings": [as_json(finding) for finding in (*broken, *(f for one in runs for f in one.findings))],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 

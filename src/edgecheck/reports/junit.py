@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from edgecheck.findings import Finding
+from edgecheck.golden.compared import ComparedRun
 from edgecheck.reports.words import block, line
 from edgecheck.results import CheckedModel
 
@@ -24,6 +25,32 @@ def check(
         _suite_of(finding.model or "", [_case(finding.model or "", "the file", [finding])]) for finding in unchecked
     ]
     return f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="edgecheck">\n{"".join(suites)}</testsuites>\n'
+
+
+def compare(
+    runs: Sequence[ComparedRun], broken: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
+    """A suite a golden run, a case a stage; what belongs to no stage is a case of its own, `the run`."""
+    suites = [_run(one) for one in runs]
+    suites += [_suite_of(one.model or "", [_case(one.model or "", "the run", [one])]) for one in broken]
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="edgecheck">\n{"".join(suites)}</testsuites>\n'
+
+
+def _run(one: ComparedRun) -> str:
+    path, names = str(one.folder), [stage.name for stage in one.comparison.stages]
+    by_stage: dict[str, list[Finding]] = {name: [] for name in names}
+    rest = [found for found in one.findings if not _belongs(found, by_stage)]
+    cases = [_case(path, "the run", rest)] if rest or not names else []
+    return _suite_of(path, cases + [_case(path, f"stage {name}", found) for name, found in by_stage.items()])
+
+
+def _belongs(finding: Finding, by_stage: dict[str, list[Finding]]) -> bool:
+    """Whether it is of one stage; then it stands there."""
+    name = (finding.place or "").removeprefix("stage ")
+    if name == finding.place or name not in by_stage:
+        return False
+    by_stage[name].append(finding)
+    return True
 
 
 def _suite(one: CheckedModel) -> str:

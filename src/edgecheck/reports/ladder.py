@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edgecheck.golden.compared import ComparedRun, StageCompared, TensorCompared
+from edgecheck.findings import Finding
+from edgecheck.golden.compared import ComparedRun, Comparison, StageCompared, TensorCompared
 from edgecheck.reports.words import block, line, paint, plural, table
 
 _COLOUR = {"same": "ok", "differs": "error", "not compared": "note"}
 
 
-def compare(runs: Sequence[ComparedRun], *, verbose: bool = False, colour: bool = False) -> str:
+def compare(
+    runs: Sequence[ComparedRun], broken: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
     """Each run: the ladder, the findings; then a last line for all."""
     lines: list[str] = []
     for one in runs:
         lines += _run(one, verbose, colour)
-    lines.append(_last(runs, colour))
+    for finding in broken:
+        lines += [*block(finding, colour=colour, verbose=verbose), ""]
+    lines.append(_last(runs, broken, colour))
     return "\n".join(lines) + "\n"
 
 
@@ -25,9 +30,11 @@ def _run(one: ComparedRun, verbose: bool, colour: bool) -> Iterator[str]:
     for note in compared.notes:
         yield f"  note: {line(note)}"
     yield ""
-    yield from _ladder(compared.stages, colour)
+    if compared.stages:
+        yield from _ladder(compared.stages, colour)
     if verbose:
         yield from _tensors(compared.stages)
+        yield from _monitors(compared)
     yield ""
     for finding in one.findings:
         yield from block(finding, colour=colour, verbose=True)
@@ -81,11 +88,22 @@ def _tensors(stages: Sequence[StageCompared]) -> Iterator[str]:
         )
 
 
-def _last(runs: Sequence[ComparedRun], colour: bool) -> str:
-    found = [finding for one in runs for finding in one.findings]
-    about = plural(len(runs), "run")
+def _monitors(compared: Comparison) -> Iterator[str]:
+    """What tensors are like on both sides, drifted or not."""
+    rows = [
+        [line(one.stage), line(one.name), "drifted" if one.drifted else "", one.told()] for one in compared.monitors
+    ]
+    if rows:
+        yield ""
+        yield from ("  " + row for row in table([["stage", "tensor", "", "what it is like"], *rows]))
+
+
+def _last(runs: Sequence[ComparedRun], broken: Sequence[Finding], colour: bool) -> str:
+    found = [*broken, *(finding for one in runs for finding in one.findings)]
+    about = plural(len(runs) + len(broken), "run")
     if not found:
-        return paint(f"{about}: every stage computes the same", "ok", colour)
+        staged = any(one.comparison.stages for one in runs)
+        return paint(f"{about}: {'every stage computes the same' if staged else 'nothing was found'}", "ok", colour)
     counts = [plural(sum(f.severity == s and not f.undecided for f in found), s) for s in ("error", "warning")]
     unknown = sum(finding.undecided for finding in found)
     return f"{about}: {', '.join(counts)}, {unknown} not decided"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from edgecheck import __version__
 from edgecheck.findings import Finding
-from edgecheck.reports.words import source_line
+from edgecheck.reports.words import counted, source_line
 from edgecheck.results import CheckedModel, all_findings
 
 NAME = "sarif"
@@ -36,7 +36,7 @@ def _result(finding: Finding) -> dict[str, Any]:
     physical: dict[str, Any] = {"artifactLocation": {"uri": quote(file, safe="/:+@,", errors="surrogateescape")}}
     if line:
         physical["region"] = {"startLine": line}
-    text = finding.message + (f" ({finding.count} nodes)" if finding.count > 1 else "")
+    text = finding.message + (f" ({counted(finding)})" if finding.count > 1 else "")
     text += f" Help: {finding.help}" if finding.help else ""
     return {
         "ruleId": finding.rule,

@@ -74,13 +74,20 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]
     ]
 
 
+def counted(finding: Finding) -> str:
+    """How many of what a finding is of: nodes of a model, cases of a golden run."""
+    return plural(finding.count, "case" if finding.rule.startswith("EC4") else "node")
+
+
 def block(finding: Finding, *, colour: bool, verbose: bool = False) -> Iterator[str]:
     """The finding as rustc and cargo would print it."""
     head = paint(f"{finding.severity}[{finding.rule}]", finding.severity, colour)
-    more = f"  ({plural(finding.count, 'node')})" if finding.count > 1 else ""
+    more = f"  ({counted(finding)})" if finding.count > 1 else ""
     yield f"{head}: {line(finding.message)}{more}"
     if finding.place:
-        where = f"{finding.model} {finding.place}" if finding.model else finding.place
+        where = (
+            f"{finding.model} {finding.place}" if finding.model and finding.place != finding.model else finding.place
+        )
         yield f"  {paint('-->', 'dim', colour)} {line(where)}" + (
             f" and {finding.count - 1} more" if finding.count > 1 else ""
         )
