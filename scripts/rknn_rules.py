@@ -50,6 +50,10 @@ _EIGHT_BITS = no("no-kernel", "(dtype(in[0]) == 'uint8' and dtype(in[3]) in ['ui
                  "the toolkit runs uint8 by uint8 or int8 to uint8, and int8 by int8 to int8")  # fmt: skip
 _FIVE = no("five-dimensions", "out[0].rank <= 4 or all(not folded(t) for t in inputs) or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))",
            "a constant with five dimensions ends in an error of the toolkit", "join two dimensions with Reshape")  # fmt: skip
+_SUMS = (
+    cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or (dtype(in[0]) == 'int32' and out[0].rank in 3..4)", "wider integers run on the CPU (without quantisation), but for int32 of three or four dimensions"),
+    _NOT_SCALAR, _FIVE,
+)  # fmt: skip
 #: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and int8 stays).
 _LANE = "(8 if dtype(in[0]) in ['float32', 'float16', 'float64'] else 16)"
 
@@ -93,9 +97,9 @@ def constant(place: int, what: str, help: str = "") -> Limit:
 
 #: What runs on the NPU, and under what limits.
 NPU: dict[str, tuple[Limit, ...]] = {
-    **dict.fromkeys(("Add", "Mul", "Sub"), (
-        cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), _NOT_SCALAR, _FIVE,
-    )),
+    "Add": _SUMS,
+    "Mul": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), *_SUMS[1:]),
+    "Sub": (*_SUMS, cpu("minuend", "not folded(in[0]) or in[1].rank >= 1", "a constant minus a scalar that is not constant runs on the CPU")),
     **dict.fromkeys(("Abs", "Clip", "Softplus", "Tanh", "ThresholdedRelu", "Elu", "HardSigmoid", "HardSwish"), (_FLOAT,)),
     **dict.fromkeys(("LeakyRelu", "Sigmoid"), (_FLOAT,)),
     "Dropout": (no("input-given", "not folded(in[0])", "the input must not be constant"), _FLOAT),
@@ -129,7 +133,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Div": (
         *ARITHMETIC, _FIVE,
         cpu("dividend", "not folded(in[0])", "a constant divided by a tensor runs on the CPU"),
-        cpu("one-pixel", f"folded(in[1]) or out[0].size == 1 or {PIXELS} > 1", "a tensor of channels only, or of one dimension, is divided by another on the CPU",
+        cpu("one-pixel", f"folded(in[1]) or out[0].size == 1 or {PIXELS} > 1 or (out[0].rank == 3 and in[1].rank < 3 and out[0].shape[2] > 1)", "a tensor of channels only, or of one dimension, is divided by another on the CPU",
             "multiply with the reciprocal of a constant, or divide before the pooling"),
     ),
     "Expand": (
@@ -145,7 +149,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Gather": (
         cpu("indices-const", "folded(in[1])", "indices that are not constant are gathered on the CPU"),
-        cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or (dtype(in[0]) == 'int32' and in[0].rank >= 2)", "wide integers are gathered on the CPU"),
+        cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or in[0].rank >= 2", "vectors of wide integers are gathered on the CPU"),
         cpu("rank-4", "in[0].rank <= 4 or in[1].size == 1", "several indices of a tensor of rank 5 and more are gathered on the CPU"),
     ),
     "Gemm": (
@@ -161,7 +165,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         no("written", "not folded(in[1]) or (written(attr.axis) and written(attr.epsilon))", "the node must write its axis and its epsilon: left to their defaults they end in an error of the toolkit", "write axis = -1 and epsilon = 1e-5 into the node"),
         cpu("scale-const", "folded(in[1]) and (not exists(in[2]) or folded(in[2]))", "scale and bias that are not constant make it run on the CPU"),
     ),
-    "LpNormalization": (_FLOAT, cpu("not-the-batch", "in[0].rank == 1 or attr.axis % in[0].rank != 0 or in[0].shape[0] == 1", "the norm over several images runs on the CPU")),
+    "LpNormalization": (_FLOAT, cpu("not-the-batch", "in[0].rank <= 2 or attr.axis % in[0].rank != 0 or (in[0].rank <= 4 and in[0].shape[0] == 1)", "the norm over several images runs on the CPU")),
     "MatMul": (
         _FLOAT,
         cpu("one-side-broadcast", "in[0].rank < 4 or in[1].rank < 4 or same(in[0].shape[0:2], in[1].shape[0:2]) or in[0].shape[0:2] == [1, 1] or in[1].shape[0:2] == [1, 1]",
@@ -170,7 +174,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Max": (
         cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int8', 'uint8']", "integers run on the CPU (without quantisation)"),
         cpu("rank-4", "out[0].rank >= 4 and (out[0].rank > 4 or all(t.rank == 4 for t in inputs))", "the inputs must have rank 4", "give the inputs the same four dimensions"),
-        cpu("rank-5", "out[0].rank == 4 or any(d == 1 for d in out[0].shape[0:-1])", "five dimensions run on the CPU"),
+        cpu("rank-5", "out[0].rank == 4 or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))", "five dimensions run on the CPU"),
     ),
     "MaxPool": (
         _FLOAT, cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
@@ -218,9 +222,9 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("width", "in[0].rank != 4 or attr.perm != [0, 1, 3, 2] or in[0].shape[3] <= 1024", "a width above 1024 is exchanged with the height on the CPU"),
     ),
     "Where": (
-        no("no-bool", "dtype(in[1]) != 'bool'", "the toolkit cannot run it with bool"),
+        no("no-kernel", f"dtype(in[1]) in {FLOAT[:-1]}, 'int32', 'int64', 'uint8']", "the toolkit cannot run it with this type"),
         cpu("float", f"dtype(in[1]) in {FLOAT}", "integers run on the CPU"),
-        cpu("no-given-scalar", "out[0].rank <= 1 or folded(in[2]) or in[2].rank >= 1", "a scalar as third input that is not constant makes it run on the CPU", "make it a constant, or expand it"),
+        cpu("no-given-scalar", "out[0].rank <= 1 or folded(in[2]) or in[2].rank == out[0].rank or (out[0].rank >= 5 and in[2].rank >= 1)", "a third input of fewer dimensions that is not constant makes it run on the CPU", "make it a constant, or give it as many dimensions"),
         cpu("same-rank", "out[0].rank not in 2..3 or all(folded(t) or t.rank in [0, out[0].rank] for t in inputs)", "inputs of fewer dimensions make it run on the CPU", "give the inputs the same number of dimensions"),
     ),
     "Reshape": (constant(1, "shape"), *_RESHAPED),
@@ -250,7 +254,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("not-the-batch", f"same(in[0].shape, out[0].shape) or not ({EXPANDS}) or in[0].rank < 3 or in[0].size == 1 or out[0].size // in[0].size != out[0].shape[0] or out[0].shape[0] == 1",
             "repeating only the first dimension runs on the CPU"),
     ),
-    "If": (no("condition-const", "folded(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
+    "If": (no("tensors", "all(dtype(t) in ['float32', 'float16', 'float64', 'int8', 'uint8', 'int32', 'int64', 'bool'] for t in outputs)", "its results must be tensors"), no("condition-const", "folded(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
     "Cast": (
         cpu("types", "(dtype(in[0]) in ['bool', 'int8', 'int32'] and dtype(out[0]) in FLOAT) or (dtype(in[0]) in FLOAT and dtype(out[0]) in ['int8', 'int16'])"
             " or (in[0].rank not in [0, 4] and ((dtype(in[0]) in FLOAT and dtype(out[0]) in FLOAT) or (dtype(in[0]) in ['bool', 'int8', 'uint8'] and dtype(out[0]) == dtype(in[0]))))",

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from edgecheck.environments import interpreter
-from edgecheck.oracles import ask
+from edgecheck.oracles import ask, nncase, onnx_probe, tflite_probe
 from edgecheck.probing import evidence, replay
 from edgecheck.tables import bundle
 from npu_tables import alone, by_op, counted, onnx_file, op, report, said, t
+from onnx_table import tensor
 
 F, Q = "float32", [0.5, 3]
 X = t(F, [1, 4, 4, 2])
@@ -146,6 +147,32 @@ def test_stored_compilations_are_judged_as_they_were_measured():
         assert agreement.asked >= least
         assert agreement.false_refused == []
         assert len(agreement.false_supported) <= 12  # failures inside the compiler that its source does not explain
+
+
+def test_sizes_without_a_name_get_one():
+    x = {"t": "float32", "s": [1, 4], "sig": [-1, 4]}
+    made = onnx_probe.write({"op": "Relu", "opset": 17, "a": {}, "i": [x], "o": [{"t": "float32"}]})
+    assert b"size_0" not in made
+    assert nncase.named(made).count(b"size_0") == 1
+    fixed = onnx_probe.write({"op": "Relu", "opset": 17, "a": {}, "i": [tensor(1, 4)], "o": [{"t": "float32"}]})
+    assert nncase.named(fixed) == fixed
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (onnx_probe.read({"op": "Max", "opset": 17, "a": {}, "i": [tensor(4)] * 3, "o": [{"t": "float32"}]}), True),
+        (onnx_probe.read({"op": "Max", "opset": 17, "a": {}, "i": [tensor(4)] * 2, "o": [{"t": "float32"}]}), False),
+        (tflite_probe.read(op("FLOOR", [X], [X])), True),
+        (tflite_probe.read(op("CEIL", [X], [X])), False),
+        (tflite_probe.read(op("ADD", [t("int8", [4], q=Q)] * 2, [t("int8", [4], q=Q)])), True),
+        (tflite_probe.read(op("ADD", [X, X], [X])), False),
+        (tflite_probe.read(conv(bias=False)), True),
+    ],
+)  # fmt: skip
+def test_what_the_importer_makes_another_operator_of(asked, expected):
+    (node,) = asked.nodes
+    assert (nncase.another(node) is not None) == expected
 
 
 @pytest.mark.slow

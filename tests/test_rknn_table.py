@@ -121,6 +121,18 @@ def test_what_the_toolkit_says(said, verdict):
     assert rknn._refused(f"I rknn\n{said}\nW build: more\n", "", "Reshape")[0] == verdict
 
 
+def test_reshapes_around_a_transpose_do_not_decide():
+    rows = [
+        ("Reshape", "NPU", "Reshape:x_rs"),
+        ("Transpose", "NPU", "Transpose:/T"),
+        ("Reshape", "CPU", "Reshape:/T_out-rs"),
+    ]
+    layers = [rknn._Layer(op=op, target=target, name=name) for op, target, name in rows]
+    assert rknn._placed(layers, "/T", "Transpose") == ("supported", "Transpose on the NPU")
+    assert rknn._placed(layers, "/E", "Einsum") == ("supported", "Transpose on the NPU")
+    assert rknn._placed(layers[2:], "/T", "Reshape") == ("fallback", "Reshape on the CPU")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("target", CHIPS)
 def test_the_compiler_says_the_same(tmp_path, target):

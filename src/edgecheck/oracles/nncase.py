@@ -21,7 +21,7 @@ from pathlib import Path
 from edgecheck.model import formats
 from edgecheck.model.formats.wire import LEN, fields
 from edgecheck.model.graph import Node, Tensor
-from edgecheck.oracles import Answer, Ran, isolated, onnx_alone
+from edgecheck.oracles import Answer, Ran, isolated, onnx_alone, tflite_valid
 from edgecheck.oracles.cut import cut
 from edgecheck.oracles.onnx_wire import message
 
@@ -57,11 +57,17 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
             verdict, reason = "inconclusive", "it cannot be cut out of its model"
         else:
             if piece.content not in seen:
-                seen[piece.content] = _asked(piece.content, "tflite")
+                seen[piece.content] = _validated(piece.content)
             verdict, reason = seen[piece.content]
         verdict, reason = _of_node(verdict, reason, nodes[piece.graph, piece.index])
         found.append(Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason))
     return found
+
+
+def _validated(content: bytes) -> tuple[str, str]:
+    verdict, reason = _asked(content, "tflite")
+    told = tflite_valid.complaint(content) if verdict == "rejected" else None
+    return (verdict, reason) if told is None else ("invalid", onnx_alone.short(f"LiteRT refuses it too: {told}"))
 
 
 def another(node: Node) -> str | None:
@@ -73,6 +79,8 @@ def another(node: Node) -> str | None:
         return "the same without its activation"  # ReduceWindow2D.cs:13, Concat.cs:15, Conv2DTranspose.cs:44
     if node.op in ("CONV_2D", "DEPTHWISE_CONV_2D") and len(node.inputs) < 3:
         return "one with whatever stands in the place of a bias"  # TFLite/Conv2D.cs:30
+    if node.op == "RESHAPE" and len(node.inputs) < 2:
+        return "one to whatever shape stands behind its inputs"  # TFLite/Reshape.cs
     if node.op == "DEQUANTIZE" and not any(t is not None and _scaled(t) for t in node.outputs):
         return "one with the scale 0"  # TFLite/Quantize.cs:25
     if node.op.isupper() and node.op not in _MOVES and any(_scaled(t) for t in stored):

@@ -108,6 +108,8 @@ def _placed(layers: list[_Layer], name: str, op: str) -> tuple[str, str]:
         own = named
     if not own:
         own = [one for one in rows if one.op not in _LAYOUT and ":" in one.name] or named or rows
+    if op == "Transpose" or op not in _OF_LAYOUT:  # reshapes, named after its results, are there to fit it
+        own = [one for one in own if one.op == "Transpose"] or own
     told = ", ".join(f"{one.op} on the {one.target}" for one in own) or "nothing of it is left"
     return ("supported" if all(one.target == "NPU" for one in own) else "fallback"), told
 
