@@ -29,6 +29,11 @@ CASES = {
         | {"before": [{"op": "ConstantOfShape", "a": {}, "i": [integers(8)], "o": [{"n": "made", "t": "float32", "s": [8]}]}]},
         "supported",
     ),
+    "bias of integers": (
+        spec("Conv", [X, filled(8, 8, 3, 3), {"n": "bias"}])
+        | {"before": [{"op": "DequantizeLinear", "a": {}, "i": [filled(8, dtype="int32"), filled()], "o": [{"n": "bias"}]}]},
+        "supported",
+    ),
     "without an arrow": (spec("Einsum", [X, X], equation="abcd,abcd"), "rejected"),
     "with an arrow": (spec("Einsum", [X, X], equation="abcd,abcd->abcd"), "supported"),
     "GRU with lengths": (

@@ -44,6 +44,8 @@ def origin(tensor: Tensor, edges: Edges) -> str | Unknown:
         node = edges.producer.get(id(tensor))
         if node is None or not folded(tensor, edges) or not node.inputs or node.inputs[0] is None:
             return Unknown(f"'{tensor.name}' is not constant")
+        if node.op == "ConstantOfShape":  # its input is a shape, not the values
+            break
         tensor = node.inputs[0]
     return tensor.dtype or Unknown(f"the dtype of '{tensor.name}' is not known")
 
