@@ -14,12 +14,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
 from edgecheck.model import formats
-from edgecheck.model.formats.wire import LEN, fields
 from edgecheck.model.graph import Node, Tensor
 from edgecheck.oracles import Answer, Ran, isolated, onnx_alone, tflite_valid
 from edgecheck.oracles.cut import cut
@@ -108,6 +107,7 @@ def _judged(file: Path, name: str, op: str) -> tuple[str, str]:
 
 #: From a ModelProto to the sizes of its inputs: graph, input, type, tensor type, shape, dimension.
 _TO_SIZES = (7, 11, 2, 1, 2, 1)
+_LEN, _FIXED = 2, {1: 8, 5: 4}  # protobuf's wire types: with a length, and of fixed sizes
 
 
 def named(model: bytes) -> bytes:
@@ -118,13 +118,32 @@ def named(model: bytes) -> bytes:
         if not path:
             return part or message(2, f"size_{next(numbers)}")
         out, last = [], 0
-        for number, kind, at, stop in fields(memoryview(part), 0, len(part)):
-            inner = kind == LEN and number == path[0]
-            out.append(message(number, walk(part[at:stop], path[1:])) if inner else part[last:stop])
+        for key, at, stop in _fields(part):
+            inner = key == path[0] << 3 | _LEN
+            out.append(message(path[0], walk(part[at:stop], path[1:])) if inner else part[last:stop])
             last = stop
         return b"".join(out)
 
     return walk(model, _TO_SIZES)
+
+
+def _fields(part: bytes) -> Iterator[tuple[int, int, int]]:
+    """Key, start and end of the content of each field of a protobuf message."""
+    at = 0
+    while at < len(part):
+        key, at = _varint(part, at)
+        size, start = _varint(part, at) if key & 7 in (_LEN, 0) else (_FIXED[key & 7], at)
+        at = start if key & 7 == 0 else start + size
+        yield key, start, at
+
+
+def _varint(part: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (part[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if part[at - 1] < 0x80:
+            return value, at
 
 
 def _asked(content: bytes, kind: str) -> tuple[str, str]:
