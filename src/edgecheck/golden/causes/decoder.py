@@ -32,7 +32,6 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
                 ours="decode with the device's decoder, or store PNG test images",
                 device="turn on fancy upsampling (libjpeg: cinfo.do_fancy_upsampling = TRUE)",
                 cost=1.5,
-                fit=1,
             )
         yield Hypothesis(
             id="decoder",

@@ -154,14 +154,13 @@ def remember(trial: Trial, source: Picture, target: Picture, ours: Reading) -> R
 
 
 def remember_colours(trial: Trial, target: Picture, ours: Reading, device: Reading) -> None:
-    """How the colours of the device follow from ours, black at 0 and white at 1, for the other families."""
+    """How the colours of the device follow from ours, but for a scale, for the other families."""
     import numpy as np
 
     one, other = ours.matrix, device.matrix
     if one.shape != (3, 3) or other.shape != (3, 3) or min(np.linalg.cond(one), np.linalg.cond(other)) > 1e4:
         return
-    scale = np.linalg.norm(other, 1, axis=0).mean() / np.linalg.norm(one, 1, axis=0).mean()
-    trial.memo[f"stage/colours/{target.name}"] = np.linalg.inv(one) @ other / scale
+    trial.memo[f"stage/colours/{target.name}"] = np.linalg.inv(one) @ other
 
 
 def snapped(

@@ -220,7 +220,7 @@ def curves_before(trial: Trial, one: Picture) -> Iterator[Hypothesis]:
             say=f"the device's {one.name} has another tone curve before the stage: {name}",
             on="input",
             apply=lambda trial, arrays, curve=curve: {  # type: ignore[misc]
-                one.name: in_pixels(trial, one, arrays[one.name], curve)
+                one.name: curved(trial, one, arrays[one.name], curve)
             },
             ours=f"pixels = 255 * (pixels / 255) ** {GAMMAS.get(name, 2.2):.3g}",
             device="turn off the conversion of colour space when decoding",
@@ -229,6 +229,19 @@ def curves_before(trial: Trial, one: Picture) -> Iterator[Hypothesis]:
         )
     if one.view(array).shape[-1] == 4:
         yield from alphas(one, "input")
+
+
+def curved(
+    trial: Trial, one: Picture, array: numpy.ndarray, curve: Callable[[numpy.ndarray], numpy.ndarray]
+) -> numpy.ndarray:
+    """A tone curve on every channel: of bytes, by a table."""
+    import numpy as np
+
+    if array.dtype != np.uint8:
+        return in_pixels(trial, one, array, curve)
+    table = np.clip(np.rint(255 * curve(np.arange(256) / 255)), 0, 255).astype(np.uint8)
+    found: numpy.ndarray = table[array]
+    return found
 
 
 def alphas(one: Picture, on: str) -> Iterator[Hypothesis]:

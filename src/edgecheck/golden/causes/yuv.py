@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from edgecheck.golden.causes import Arrays, Hypothesis, Trial
+from edgecheck.golden.causes import Arrays, Hypothesis, On, Trial
 from edgecheck.golden.causes.channels import cast, in_pixels
 from edgecheck.golden.causes.pictures import Picture, levels, pictures
 
@@ -60,6 +60,8 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
         if frame is None:
             seen: numpy.ndarray | None = trial.memo.get(f"stage/colours/{one.name}")
             yield from (found for found, turn in recoloured(one) if seen is None or alike(turn, seen))
+            if seen is not None and trial.again is not None:
+                yield from before(trial, seen)
             continue
         yield from decoded(trial, one)
         if trial.again is not None:
@@ -265,13 +267,22 @@ def rgb(frame: Frame, one: Decoding) -> numpy.ndarray:
 
 
 def alike(turn: numpy.ndarray, seen: numpy.ndarray) -> bool:
-    """A change of colours is about what was seen; what is cut off at 0 and 255 moves what is seen a little."""
+    """A change of colours is about what was seen, whatever the scale; what is cut off moves what is seen a little."""
     import numpy as np
 
-    return bool(np.linalg.norm(turn - seen) < 0.6 * np.linalg.norm(turn - np.eye(3)) + 0.02)
+    turn = turn / np.linalg.norm(turn, 1, axis=0).mean()
+    seen = seen / np.linalg.norm(seen, 1, axis=0).mean()
+    return bool(np.linalg.norm(turn - seen) < 0.6 * np.linalg.norm(turn - np.eye(3)) + 0.05)
 
 
-def recoloured(one: Picture) -> Iterator[tuple[Hypothesis, numpy.ndarray]]:
+def before(trial: Trial, seen: numpy.ndarray) -> Iterator[Hypothesis]:
+    """The same on the picture that goes in, so that what is put around it keeps its colour."""
+    for one in pictures(trial, trial.inputs):
+        if one.view(trial.inputs[one.name]).shape[-1] == 3:
+            yield from (found for found, turn in recoloured(one, "input") if alike(turn, seen))
+
+
+def recoloured(one: Picture, on: On = "output") -> Iterator[tuple[Hypothesis, numpy.ndarray]]:
     """RGB that was made with one matrix where it should have been another: on the pixels themselves.
 
     Each with the matrix by which the colours, as rows, are changed.
@@ -288,8 +299,8 @@ def recoloured(one: Picture) -> Iterator[tuple[Hypothesis, numpy.ndarray]]:
             found = Hypothesis(
                 id=ids[0],
                 say=f"the device's {one.name} was made from YUV as {' '.join(device)}, ours as {' '.join(ours)} range",
-                on="output",
-                apply=mixed(one, ours, device),
+                on=on,
+                apply=mixed(one, ours, device, on),
                 ours=f"decode the frame as {' '.join(device)} range",
                 device=f"decode the frame as {' '.join(ours)} range",
                 parameters={"ours": " ".join(ours), "device": " ".join(device)},
@@ -306,7 +317,7 @@ def cut_off(pixels: numpy.ndarray) -> numpy.ndarray:
     return np.broadcast_to(lost, pixels.shape).astype(float)
 
 
-def mixed(one: Picture, ours: tuple[str, str], device: tuple[str, str]) -> Callable[[Trial, Arrays], Arrays]:
+def mixed(one: Picture, ours: tuple[str, str], device: tuple[str, str], on: On) -> Callable[[Trial, Arrays], Arrays]:
     def apply(trial: Trial, arrays: Arrays) -> Arrays:
         import numpy as np
 
@@ -319,6 +330,8 @@ def mixed(one: Picture, ours: tuple[str, str], device: tuple[str, str]) -> Calla
             return result
 
         array = arrays[one.name]
+        if on == "input":
+            return {one.name: in_pixels(trial, one, array, change)}
         black, white = levels(trial, one, array)
         lost = one.changed(array.astype(float), lambda x: cut_off((x - black) / (white - black))) > 0
         known: numpy.ndarray = np.ma.array(in_pixels(trial, one, array, change), mask=lost)  # type: ignore[no-untyped-call]
