@@ -20,21 +20,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "recorders"), str(Path(__file__).parent)]
 
-import driving
-import numpy
-from faulty import Fault, both, face, onet, sound, text
+import driving  # noqa: E402
+import numpy  # noqa: E402
 
-from edgecheck import child
-from edgecheck.errors import EdgecheckError
-from edgecheck.golden import sides
-from edgecheck.golden.compared import Comparison, unpack
-from edgecheck.golden.play import Player, load
-from edgecheck.packages import default_folder
-from edgecheck.pipeline import INPUT, Pipeline, step
+from edgecheck import child  # noqa: E402
+from edgecheck.errors import EdgecheckError  # noqa: E402
+from edgecheck.golden import sides  # noqa: E402
+from edgecheck.golden.compared import Comparison, unpack  # noqa: E402
+from edgecheck.golden.play import Player, load  # noqa: E402
+from edgecheck.packages import default_folder  # noqa: E402
+from edgecheck.pipeline import INPUT, Pipeline, step  # noqa: E402
+from faulty import Fault, both, face, onet, sound, text  # noqa: E402
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "face": face.FAULTS, "onet": onet.FAULTS, "pitch": sound.PITCH, "speech": sound.SPEECH, "wake": sound.WAKE, "text": text.FAULTS,
@@ -85,7 +86,7 @@ class Recorders:
         return names[number % len(names)], self.ways[names[number % len(names)]]
 
 
-def tensor(stage: str, name: str, value) -> tuple:
+def tensor(stage: str, name: str, value: Any) -> tuple:
     value = numpy.asarray(value)
     if value.dtype.kind == "O":
         return ("tensor", stage, name, "string", list(value.shape), [str(one) for one in value.reshape(-1)], "", False)
@@ -134,7 +135,10 @@ def differs(made: dict, right: dict) -> bool:
     """Whether a fault shows in the outputs of a stage at all."""
     if made.keys() != right.keys():
         return True
-    return any(made[k].shape != right[k].shape or made[k].dtype != right[k].dtype or bool((made[k] != right[k]).any()) for k in made)
+    return any(
+        made[k].shape != right[k].shape or made[k].dtype != right[k].dtype or bool((made[k] != right[k]).any())
+        for k in made
+    )
 
 
 def recorded(case: Case, folder: Path, recorders: Recorders) -> tuple[str, list[str]]:
@@ -148,7 +152,7 @@ def recorded(case: Case, folder: Path, recorders: Recorders) -> tuple[str, list[
     raise SystemExit(f"{case.name} shows in none of the cases, whatever is drawn")
 
 
-def attempted(case: Case, folder: Path, recorders: Recorders, rng) -> tuple[str, list[str], set[str]]:
+def attempted(case: Case, folder: Path, recorders: Recorders, rng: Any) -> tuple[str, list[str], set[str]]:
     """Recorder, words, and the stages on which a fault showed."""
     changes, said, effect = {}, [], set()
     for fault in case.faults:
@@ -173,7 +177,9 @@ def attempted(case: Case, folder: Path, recorders: Recorders, rng) -> tuple[str,
 
 def found(case: Case, folder: Path) -> Comparison:
     source = str(ROOT / "golden" / case.pipeline / "pipeline.py")
-    return unpack(child.call(sys.executable, "edgecheck.golden.sides:compare", timeout=900, run=str(folder), source=source))
+    return unpack(
+        child.call(sys.executable, "edgecheck.golden.sides:compare", timeout=900, run=str(folder), source=source)
+    )
 
 
 def place_of(fault: Fault, comparison: Comparison, most: int = 3) -> int:
@@ -232,17 +238,27 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         recorders = Recorders(Path(temporary))
-        for case in (*singles(arguments.seed, arguments.draws, arguments.only), *pairs(arguments.seed, arguments.pairs, arguments.only)):
+        for case in (
+            *singles(arguments.seed, arguments.draws, arguments.only),
+            *pairs(arguments.seed, arguments.pairs, arguments.only),
+        ):
             folder, begin = Path(temporary) / f"run-{case.number}", time.monotonic()
             language, said = recorded(case, folder, recorders)
-            row = judge(case, found(case, folder)) | {"said": said, "recorder": language, "seconds": round(time.monotonic() - begin, 1)}
+            row = judge(case, found(case, folder)) | {
+                "said": said,
+                "recorder": language,
+                "seconds": round(time.monotonic() - begin, 1),
+            }
             rows.append(row)
             good = row["stage"] and all(place == 1 for place in row["places"])
             if good:
                 print(f"ok    {case.name}: {', '.join(said)} ({row['seconds']} s)", flush=True)
             else:
-                print(f"MISS  {case.name}: {', '.join(said)}; first {row['first']} of {row['expected']}, places {row['places']}, "
-                      f"named {row['named']}, closest {row['closest']} ({row['seconds']} s)", flush=True)
+                print(
+                    f"MISS  {case.name}: {', '.join(said)}; first {row['first']} of {row['expected']}, places {row['places']}, "
+                    f"named {row['named']}, closest {row['closest']} ({row['seconds']} s)",
+                    flush=True,
+                )
     report(rows, arguments.seed)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -254,12 +270,16 @@ def report(rows: list[dict], seed: int) -> None:
     two = [row for row in rows if len(row["places"]) == 2]
     if one:
         share = lambda good: f"{good} of {len(one)} ({good / len(one):.1%})"  # noqa: E731
-        print(f"single faults, seed {seed}: first stage {share(sum(r['stage'] for r in one))}, right cause first "
-              f"{share(sum(r['places'] == [1] for r in one))}, in the first three {share(sum(0 < r['places'][0] <= 3 for r in one))}; "
-              f"{sum(bool(r['extra']) for r in one)} with a stage too many")
+        print(
+            f"single faults, seed {seed}: first stage {share(sum(r['stage'] for r in one))}, right cause first "
+            f"{share(sum(r['places'] == [1] for r in one))}, in the first three {share(sum(0 < r['places'][0] <= 3 for r in one))}; "
+            f"{sum(bool(r['extra']) for r in one)} with a stage too many"
+        )
     if two:
         good = sum(all(row["places"]) for row in two)
-        print(f"two faults, seed {seed}: both named {good} of {len(two)} ({good / len(two):.1%}); first stage {sum(r['stage'] for r in two)} of {len(two)}")
+        print(
+            f"two faults, seed {seed}: both named {good} of {len(two)} ({good / len(two):.1%}); first stage {sum(r['stage'] for r in two)} of {len(two)}"
+        )
 
 
 if __name__ == "__main__":

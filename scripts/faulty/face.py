@@ -21,7 +21,19 @@ def small(photo, size, kernel):
     return cv2.resize(photo, size, interpolation=CV[name])
 
 
-def device(photo, *, kernel="pil bilinear", rounding=round, corner="centre", pad=0.0, mean=127.5, scale=127.5, shape=None, before=None, pixels=None):
+def device(
+    photo,
+    *,
+    kernel="pil bilinear",
+    rounding=round,
+    corner="centre",
+    pad=0.0,
+    mean=127.5,
+    scale=127.5,
+    shape=None,
+    before=None,
+    pixels=None,
+):
     """The app's own letterbox."""
     photo = np.ascontiguousarray(photo if before is None else before(photo))
     height, width = photo.shape[:2]
@@ -29,7 +41,13 @@ def device(photo, *, kernel="pil bilinear", rounding=round, corner="centre", pad
     size = shape or (max(1, min(SIDE, int(rounding(width * ratio)))), max(1, min(SIDE, int(rounding(height * ratio)))))
     part = small(photo, size, kernel).astype(np.float32)
     part = part if pixels is None else pixels(part)
-    left, top = ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2) if corner == "centre" else (0, 0) if corner == "top left" else (SIDE - size[0], SIDE - size[1])
+    left, top = (
+        ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2)
+        if corner == "centre"
+        else (0, 0)
+        if corner == "top left"
+        else (SIDE - size[0], SIDE - size[1])
+    )
     square = np.full((SIDE, SIDE, 3), pad, np.float32)
     square[top : top + size[1], left : left + size[0]] = part
     return ((square - np.asarray(mean, np.float32)) / np.asarray(scale, np.float32))[None].astype(np.float32)
@@ -57,7 +75,11 @@ def normalised(rng):
 
 
 def kernel(rng):
-    name = str(rng.choice(["pil nearest", "pil box", "pil hamming", "pil bicubic", "pil lanczos", "cv cubic", "cv area", "cv nearest"]))
+    name = str(
+        rng.choice(
+            ["pil nearest", "pil box", "pil hamming", "pil bicubic", "pil lanczos", "cv cubic", "cv area", "cv nearest"]
+        )
+    )
     return pre(name, kernel=name)
 
 
@@ -94,7 +116,7 @@ def cropped(photo):
 def detect(inputs, *, threshold=0.5, overlap=0.3, order=None):
     """Boxes as the app makes them, from the model's outputs: its own code."""
     score = 1 / (1 + np.exp(-inputs["classificators"][0, :, 0].clip(-80, 80)))
-    ys, xs, n = [], [], []
+    n = []
     for cells, count in ((16, 2), (8, 6)):
         for y in range(cells):
             for x in range(cells):
@@ -140,7 +162,9 @@ def formatted(rng):
 
     def change(inputs, right):
         a, b, c, d = right["faces"].T if len(right["faces"]) else np.zeros((4, 0), np.float32)
-        made = {"yxyx": (b, a, d, c), "xywh": (a, b, c - a, d - b), "cxcywh": ((a + c) / 2, (b + d) / 2, c - a, d - b)}[form]
+        made = {"yxyx": (b, a, d, c), "xywh": (a, b, c - a, d - b), "cxcywh": ((a + c) / 2, (b + d) / 2, c - a, d - b)}[
+            form
+        ]
         return {**right, "faces": np.stack(made, 1).astype(np.float32)}
 
     return form, change

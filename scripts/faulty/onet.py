@@ -9,7 +9,11 @@ from PIL import Image
 from . import Fault, Otherwise, fixed, softmax
 
 W, H = 160, 120
-MATRIX = {"601": (1.402, 1.772, 0.299, 0.114), "709": (1.5748, 1.8556, 0.2126, 0.0722), "2020": (1.4746, 1.8814, 0.2627, 0.0593)}
+MATRIX = {
+    "601": (1.402, 1.772, 0.299, 0.114),
+    "709": (1.5748, 1.8556, 0.2126, 0.0722),
+    "2020": (1.4746, 1.8814, 0.2627, 0.0593),
+}
 
 
 def planes(frame, layout="NV21"):
@@ -66,18 +70,25 @@ def stride(rng):
     return f"row stride {W + extra}", change
 
 
-KERNELS = {"nearest": Image.Resampling.NEAREST, "bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX}
+KERNELS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+}
 
 
-def crops(inputs, *, mean=127.5, scale=128.0, kernel=None, shift=0, order=slice(None)):
+def crops(inputs, *, mean=127.5, scale=128.0, kernel=None, shift=0, order=None):
     found = []
     for left, top, right, bottom in inputs["candidates"].astype(int):
-        part = np.ascontiguousarray(inputs["photo"][max(0, top + shift) : bottom + shift, max(0, left + shift) : right + shift])
+        part = np.ascontiguousarray(
+            inputs["photo"][max(0, top + shift) : bottom + shift, max(0, left + shift) : right + shift]
+        )
         if kernel == "cv":
             part = cv2.resize(part, (48, 48), interpolation=cv2.INTER_LINEAR)
         else:
             part = np.asarray(Image.fromarray(part).resize((48, 48), KERNELS.get(kernel, Image.Resampling.BILINEAR)))
-        found.append((part[..., order].astype(np.float32) - mean) / scale)
+        found.append((part[..., :: order or 1].astype(np.float32) - mean) / scale)
     return {"crops": np.stack(found).transpose(0, 3, 1, 2).astype(np.float32)}
 
 
@@ -86,7 +97,9 @@ def crop(say, **options):
 
 
 def scaled(rng):
-    mean, scale, say = [(0.0, 255.0, "0 to 1"), (127.5, 127.5, "127.5 for 128"), (0.0, 1.0, "not divided")][rng.integers(3)]
+    mean, scale, say = [(0.0, 255.0, "0 to 1"), (127.5, 127.5, "127.5 for 128"), (0.0, 1.0, "not divided")][
+        rng.integers(3)
+    ]
     return crop(say, mean=mean, scale=scale)
 
 
@@ -124,7 +137,7 @@ FAULTS = (
     Fault(name="stride", stage="decode", causes=("row-stride",), make=stride),
     Fault(name="chroma", stage="decode", causes=("chroma-upsampling",), make=lambda rng: decoded("linear chroma", linear=True)),
     Fault(name="bgr", stage="decode", causes=("channel-order", "uv-swapped"), make=fixed("BGR", lambda i, r: {"photo": r["photo"][..., ::-1].copy()})),
-    Fault(name="bgr crops", stage="crop", causes=("channel-order",), make=lambda rng: crop("BGR", order=slice(None, None, -1))),
+    Fault(name="bgr crops", stage="crop", causes=("channel-order",), make=lambda rng: crop("BGR", order=-1)),
     Fault(name="normalise", stage="crop", causes=("normalisation",), make=scaled),
     Fault(name="kernel", stage="crop", causes=("resize-kernel", "resize-antialias", "half-pixel"), make=kernel),
     Fault(name="layout", stage="crop", causes=("layout-reinterpreted", "layout"),

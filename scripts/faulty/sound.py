@@ -88,7 +88,21 @@ def _low():
 
 
 # --- speech --------------------------------------------------------------------------------------------------------
-def mels(clip, *, size=321, hop=160, shape="hann", pad="constant", scale="slaney", norm=True, power=2, floor=1e-10, kind="db", before=None, rate=16000):
+def mels(
+    clip,
+    *,
+    size=321,
+    hop=160,
+    shape="hann",
+    pad="constant",
+    scale="slaney",
+    norm=True,
+    power=2,
+    floor=1e-10,
+    kind="db",
+    before=None,
+    rate=16000,
+):
     x = clip.astype(np.float64) if before is None else before(clip.astype(np.float64))
     n = np.arange(size)
     w = {"hann": 0.5 - 0.5 * np.cos(2 * np.pi * n / size), "hamming": 0.54 - 0.46 * np.cos(2 * np.pi * n / size),
@@ -97,9 +111,17 @@ def mels(clip, *, size=321, hop=160, shape="hann", pad="constant", scale="slaney
     x = np.pad(x, size // 2, mode=pad) if pad else x
     frames = np.stack([x[a : a + size] * w for a in range(0, len(x) - size + 1, hop)])
     s = np.abs(np.fft.rfft(frames)) ** power
-    to = (lambda f: 2595 * np.log10(1 + f / 700)) if scale == "htk" else (lambda f: np.where(f < 1000, f * 0.015, 15 + np.log(np.maximum(f, 1000) / 1000) / (np.log(6.4) / 27)))
+    to = (
+        (lambda f: 2595 * np.log10(1 + f / 700))
+        if scale == "htk"
+        else (lambda f: np.where(f < 1000, f * 0.015, 15 + np.log(np.maximum(f, 1000) / 1000) / (np.log(6.4) / 27)))
+    )
     marks = np.linspace(to(np.float64(0)), to(np.float64(rate / 2)), 122)
-    f = 700 * (10 ** (marks / 2595) - 1) if scale == "htk" else np.where(marks < 15, marks / 0.015, 1000 * np.exp((marks - 15) * np.log(6.4) / 27))
+    f = (
+        700 * (10 ** (marks / 2595) - 1)
+        if scale == "htk"
+        else np.where(marks < 15, marks / 0.015, 1000 * np.exp((marks - 15) * np.log(6.4) / 27))
+    )
     bins = np.linspace(0, rate / 2, size // 2 + 1) if size % 2 == 0 else np.arange(size // 2 + 1) * rate / size
     m = np.zeros((120, len(bins)))
     for b in range(120):
@@ -142,7 +164,9 @@ def floored(rng):
 
 def emphasised(rng):
     value = float(rng.choice([0.97, 0.95]))
-    return f"pre-emphasis {value}", lambda i, r: {"clip": (i_clip(r) - value * np.concatenate([[0], i_clip(r)[:-1]])).astype(np.float32)}
+    return f"pre-emphasis {value}", lambda i, r: {
+        "clip": (i_clip(r) - value * np.concatenate([[0], i_clip(r)[:-1]])).astype(np.float32)
+    }
 
 
 def i_clip(r):
@@ -151,7 +175,9 @@ def i_clip(r):
 
 def later(rng):
     shift = int(rng.integers(20, 3000))
-    return f"{shift} samples later", lambda i, r: {"clip": np.concatenate([r["clip"][shift:], np.zeros(shift, np.float32)])}
+    return f"{shift} samples later", lambda i, r: {
+        "clip": np.concatenate([r["clip"][shift:], np.zeros(shift, np.float32)])
+    }
 
 
 SPEECH = (
@@ -176,7 +202,9 @@ SCALE, ZERO = 0.10196078568696976, -128
 
 def quantised(say, rounding, *, scale=SCALE, zero=ZERO):
     def change(inputs, right):
-        return {"input_audio": np.clip(rounding(inputs["mel"].astype(np.float64) / scale) + zero, -128, 127).astype(np.int8)}
+        return {
+            "input_audio": np.clip(rounding(inputs["mel"].astype(np.float64) / scale) + zero, -128, 127).astype(np.int8)
+        }
 
     return say, change
 

@@ -25,14 +25,21 @@ def offset(rng):
 
 def marked(rng):
     first, last = (int(one) for one in rng.choice([0, 2, 3], 2))
-    return f"marks {first} and {last}", lambda i, r: {**r, "ids": np.pad(r["ids"], ((0, 0), (1, 1)), constant_values=((0, 0), (first, last)))}
+    return f"marks {first} and {last}", lambda i, r: {
+        **r,
+        "ids": np.pad(r["ids"], ((0, 0), (1, 1)), constant_values=((0, 0), (first, last))),
+    }
 
 
 def signs(inputs, chance):
     from_ = ["", "َ", "ُ", "ِ", "ْ", "ّ", "ً", "ٌ", "ٍ", "َّ", "ُّ", "ِّ", "ًّ", "ٌّ", "ٍّ"]
     chosen = chance.argmax(-1)
     text = "".join(a + from_[b] for a, b in zip(inputs["letters"], chosen, strict=False))
-    return {"vowelled": np.asarray([text], dtype=object), "signs": chosen.astype(np.int64), "certainty": np.asarray([chance.max(-1).mean()], np.float32)}
+    return {
+        "vowelled": np.asarray([text], dtype=object),
+        "signs": chosen.astype(np.int64),
+        "certainty": np.asarray([chance.max(-1).mean()], np.float32),
+    }
 
 
 FAULTS = (

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FAMILIES = (
     "memory", "spectra", "sounds", "texts",
     "spatial",
+    "crops",
+    "classes",
     "tensors",
     "knobs",
     "strides",
