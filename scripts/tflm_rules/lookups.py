@@ -269,6 +269,10 @@ RULES: dict[str, list[Rule]] = {
         ),
         rank(3, 3, "lstm_eval_common.cc:91", "out[0]"),
     ],
+    "TFLite_Detection_PostProcess": [
+        dtype(("float32",), "detection_postprocess.cc:287"),
+        ("scores-dtype", 'in[1].dtype == "float32"', "the scores must be float32", "detection_postprocess.cc:765"),
+    ],
     "ASSIGN_VARIABLE": [
         inputs("2", "assign_variable.cc:54"),
         (
