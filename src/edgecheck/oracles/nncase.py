@@ -38,6 +38,8 @@ _MOVES = frozenset(
     }
 )  # fmt: skip
 _NO_ACTIVATION = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION", "TRANSPOSE_CONV")
+#: TFLite operators without state that may leave an input out: the bias.
+_MAY_LEAVE_OUT = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _THROWN = re.compile(r"^Unhandled exception\. (?P<told>.*)", re.M)
 _PLACE = re.compile(r"^\s+at (?P<place>Nncase\.[\w.`]+)\(", re.M)
 _MACHINE = re.compile(r"FileNotFound|DllNotFound|OutOfMemory|TypeInitialization|UnauthorizedAccess|IOException")
@@ -96,6 +98,8 @@ def _scaled(tensor: Tensor) -> bool:
 
 
 def _of_node(verdict: str, reason: str, node: Node) -> tuple[str, str]:
+    if verdict == "rejected" and node.op.isupper() and None in node.inputs and node.op not in _MAY_LEAVE_OUT:
+        return "invalid", "an input is left out that the operator must have"
     instead = another(node) if verdict == "supported" else None
     return (verdict, reason) if instead is None else ("invalid", f"what was compiled is {instead}")
 
