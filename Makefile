@@ -51,6 +51,7 @@ matrix: environments models ## source × target × precision over the architectu
 bench: environments models ## speed and memory, as ratios against something measured in the same run
 	$(RUN)python scripts/bench.py
 	$(RUN)python scripts/bench_recorders.py
+	$(RUN)python scripts/bench_compare.py
 
 latency-study: $(SET_UP) ## how often the latency verdict is wrong, on stored launches of identical code
 	$(RUN)python scripts/latency_study.py
