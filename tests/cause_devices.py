@@ -73,7 +73,10 @@ def ort_session(mode, centres, nearest):
     graph = helper.make_graph(
         [node],
         "resize",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["a", "b", "c", "d"]), helper.make_tensor_value_info("sizes", TensorProto.INT64, [4])],
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["a", "b", "c", "d"]),
+            helper.make_tensor_value_info("sizes", TensorProto.INT64, [4]),
+        ],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["e", "f", "g", "h"])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -188,7 +191,11 @@ class Wrapper:
             nh, nw = min(h, r(round(H * scale, 6))), min(w, r(round(W * scale, 6)))
             small = self.resized(x, nh, nw)
             made = np.full((h, w, 3), self.pad, small.dtype)
-            top, left = {"centre": ((h - nh) // 2, (w - nw) // 2), "centre-up": ((h - nh + 1) // 2, (w - nw + 1) // 2), "top-left": (0, 0)}[self.place]
+            top, left = {
+                "centre": ((h - nh) // 2, (w - nw) // 2),
+                "centre-up": ((h - nh + 1) // 2, (w - nw + 1) // 2),
+                "top-left": (0, 0),
+            }[self.place]
             made[top : top + nh, left : left + nw] = small
             return made
         if self.fit == "cut":
@@ -212,7 +219,13 @@ def base(rng) -> Wrapper:
     side = int(rng.choice([80, 96, 112, 128]))
     other = int(rng.choice([80, 96, 112, 128])) if fit in ("stretch", "letterbox") and rng.random() < 0.4 else side
     norm = rng.integers(5)
-    mean, std = [((0.0,) * 3, (1.0,) * 3), ((0.5,) * 3, (0.5,) * 3), IMAGENET, ((0.5,) * 3, (128 / 255,) * 3), ((0.0,) * 3, (1 / 255,) * 3)][norm]
+    mean, std = [
+        ((0.0,) * 3, (1.0,) * 3),
+        ((0.5,) * 3, (0.5,) * 3),
+        IMAGENET,
+        ((0.5,) * 3, (128 / 255,) * 3),
+        ((0.0,) * 3, (1 / 255,) * 3),
+    ][norm]
     kernel = str(rng.choice(["pil-bilinear", "pil-bicubic", "cv-linear", "cv-cubic", "cv-area", "ort-linear"]))
     floats = kernel.startswith("ort") or bool(rng.random() < 0.25 and not kernel.startswith("pil"))
     return Wrapper(
@@ -231,17 +244,25 @@ def channels(rng, w):
 
 def grey(rng, w):
     weights = [(0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722), (1 / 3, 1 / 3, 1 / 3)][rng.integers(3)]
-    return replace(w, pixels=(*w.pixels, lambda x: np.repeat((x.astype(np.float32) @ np.float32(weights))[..., None], 3, -1))), {"colour-grey"}
+    return replace(
+        w, pixels=(*w.pixels, lambda x: np.repeat((x.astype(np.float32) @ np.float32(weights))[..., None], 3, -1))
+    ), {"colour-grey"}
 
 
 def memory(rng, w):
     if w.chw:
-        return replace(w, after=(*w.after, lambda y: np.ascontiguousarray(y.transpose(0, 2, 3, 1)).reshape(y.shape))), {"layout-reinterpreted"}
-    return replace(w, after=(*w.after, lambda y: np.ascontiguousarray(y.transpose(0, 3, 1, 2)).reshape(y.shape))), {"layout-reinterpreted"}
+        return replace(w, after=(*w.after, lambda y: np.ascontiguousarray(y.transpose(0, 2, 3, 1)).reshape(y.shape))), {
+            "layout-reinterpreted"
+        }
+    return replace(w, after=(*w.after, lambda y: np.ascontiguousarray(y.transpose(0, 3, 1, 2)).reshape(y.shape))), {
+        "layout-reinterpreted"
+    }
 
 
 def transposed(rng, w):
-    return replace(w, after=(*w.after, lambda y: y.transpose(0, 2, 3, 1) if w.chw else y.transpose(0, 3, 1, 2))), {"layout"}
+    return replace(w, after=(*w.after, lambda y: y.transpose(0, 2, 3, 1) if w.chw else y.transpose(0, 3, 1, 2))), {
+        "layout"
+    }
 
 
 NORMS = [
@@ -277,7 +298,9 @@ def value_range(rng, w):
 
 def divided_twice(rng, w):
     if (w.mean[0], w.std[0]) == (0.0, 1.0) or rng.random() < 0.5:
-        return replace(w, after=(*w.after, lambda y: y / np.float32(255))), {"divided-twice"} if w.std[0] != 1 / 255 else {"normalisation", "divided-twice"}
+        return replace(w, after=(*w.after, lambda y: y / np.float32(255))), {"divided-twice"} if w.std[
+            0
+        ] != 1 / 255 else {"normalisation", "divided-twice"}
     return replace(w, pixels=(*w.pixels, lambda x: x.astype(np.float32) / 255)), {"divided-twice", "normalisation"}
 
 
@@ -292,7 +315,9 @@ def gamma(rng, w):
     table = np.rint(255 * (np.arange(256) / 255) ** g).astype(np.uint8)
     if rng.random() < 0.5:
         return replace(w, before=(*w.before, lambda x: table[x])), {"gamma"}
-    return replace(w, pixels=(*w.pixels, lambda x: 255 * (np.clip(x, 0, 255).astype(np.float32) / 255) ** np.float32(g))), {"gamma"}
+    return replace(
+        w, pixels=(*w.pixels, lambda x: 255 * (np.clip(x, 0, 255).astype(np.float32) / 255) ** np.float32(g))
+    ), {"gamma"}
 
 
 def recoded(rng, w):
@@ -305,10 +330,16 @@ def recoded(rng, w):
         y = x @ np.float32([kr, 1 - kr - kb, kb])
         b, r = (x[..., 2] - y) / (2 * (1 - kb)), (x[..., 0] - y) / (2 * (1 - kr))
         y, b, r = np.rint(16 + y * (219 / 255)), np.rint(128 + b * (224 / 255)), np.rint(128 + r * (224 / 255))
-        y, b, r = (y, b - 128, r - 128) if full else ((y - 16) * (255 / 219), (b - 128) * (255 / 224), (r - 128) * (255 / 224))
+        y, b, r = (
+            (y, b - 128, r - 128)
+            if full
+            else ((y - 16) * (255 / 219), (b - 128) * (255 / 224), (r - 128) * (255 / 224))
+        )
         k, c = KR_KB[matrix]
         red, blue = y + 2 * (1 - k) * r, y + 2 * (1 - c) * b
-        return np.clip(np.rint(np.stack([red, (y - k * red - c * blue) / (1 - k - c), blue], -1)), 0, 255).astype(np.uint8)
+        return np.clip(np.rint(np.stack([red, (y - k * red - c * blue) / (1 - k - c), blue], -1)), 0, 255).astype(
+            np.uint8
+        )
 
     return replace(w, before=(*w.before, change)), {"yuv-range"} if full else {"yuv-matrix"}
 
@@ -316,7 +347,10 @@ def recoded(rng, w):
 def half(rng, w):
     if rng.random() < 0.5:
         return replace(w, after=(*w.after, lambda y: y.astype(np.float16).astype(np.float32))), {"float16"}
-    cut = lambda y: (np.ascontiguousarray(y).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+
+    def cut(y):
+        return (np.ascontiguousarray(y).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+
     return replace(w, after=(*w.after, cut)), {"bfloat16"}
 
 
@@ -329,12 +363,20 @@ def truncated(rng, w):
 
 
 def signed(rng, w):
-    return replace(w, pixels=(*w.pixels, lambda x: np.clip(np.rint(x), 0, 255).astype(np.uint8).view(np.int8) if x.dtype == np.uint8 else x)), {"signed-bytes"} if not w.floats else None
+    return replace(
+        w,
+        pixels=(
+            *w.pixels,
+            lambda x: np.clip(np.rint(x), 0, 255).astype(np.uint8).view(np.int8) if x.dtype == np.uint8 else x,
+        ),
+    ), {"signed-bytes"} if not w.floats else None
 
 
 def clipped(rng, w):
     if w.mean == IMAGENET[0]:
-        return replace(w, after=(*w.after, lambda y: np.clip(y, [0, -1][int(rng.integers(2))] if False else -1, 1))), {"clipped"}
+        return replace(w, after=(*w.after, lambda y: np.clip(y, [0, -1][int(rng.integers(2))] if False else -1, 1))), {
+            "clipped"
+        }
     if w.mean[0] == 0.5:
         return replace(w, after=(*w.after, lambda y: np.clip(y, 0, 1))), {"clipped"}
     return None
@@ -375,7 +417,11 @@ def crop_offset(rng, w):
 
 
 def kernel(rng, w):
-    found = [(pair, names) for pair, names in PAIRS.items() if w.kernel in pair and not (w.floats and any(one.startswith("pil") for one in pair))]
+    found = [
+        (pair, names)
+        for pair, names in PAIRS.items()
+        if w.kernel in pair and not (w.floats and any(one.startswith("pil") for one in pair))
+    ]
     found = [one for one in found if w.floats or not any(side.startswith("ort") for side in one[0])]
     if not found:
         return None
@@ -393,7 +439,9 @@ def letterbox_rounding(rng, w):
         return None
     if rng.random() < 0.5:
         return replace(w, place="centre-up"), {"letterbox-rounding"}
-    return replace(w, rounding=str(rng.choice([one for one in ("round", "floor", "ceil") if one != w.rounding]))), {"letterbox-rounding"}
+    return replace(w, rounding=str(rng.choice([one for one in ("round", "floor", "ceil") if one != w.rounding]))), {
+        "letterbox-rounding"
+    }
 
 
 def pad_value(rng, w):
@@ -462,11 +510,14 @@ def faulty(rng, count=1):
     """(ours, device, the names that are right for each fault, what was done). Each fault shows beside the others."""
     while True:
         ours = base(rng)
-        chosen, seeds = [FAULTS[i] for i in rng.permutation(len(FAULTS))[:count]], [int(rng.integers(1 << 30)) for _ in range(count)]
+        chosen, seeds = (
+            [FAULTS[i] for i in rng.permutation(len(FAULTS))[:count]],
+            [int(rng.integers(1 << 30)) for _ in range(count)],
+        )
         picture = photo(rng)
         made = with_faults(ours, chosen, seeds)
         done = [one.__name__ for one in chosen]
-        if made is None or any(set(done) <= one for one in GROUPS) and count == 2 or len(set(done)) < count:
+        if made is None or (any(set(done) <= one for one in GROUPS) and count == 2) or len(set(done)) < count:
             continue
         device, names = made
         if count == 2 and names[0][1] & names[1][1]:
@@ -493,11 +544,21 @@ def yuv_frame(rng, stride=0):
 
 
 def packed(y, u, v, layout):
-    flat = {"NV12": np.stack([u, v], -1), "NV21": np.stack([v, u], -1), "I420": np.stack([u, v]), "YV12": np.stack([v, u])}[layout]
+    flat = {
+        "NV12": np.stack([u, v], -1),
+        "NV21": np.stack([v, u], -1),
+        "I420": np.stack([u, v]),
+        "YV12": np.stack([v, u]),
+    }[layout]
     return np.concatenate([y.reshape(-1), flat.reshape(-1)]).reshape(y.shape[0] * 3 // 2, y.shape[1])
 
 
-CODES = {"NV12": cv2.COLOR_YUV2RGB_NV12, "NV21": cv2.COLOR_YUV2RGB_NV21, "I420": cv2.COLOR_YUV2RGB_I420, "YV12": cv2.COLOR_YUV2RGB_YV12}
+CODES = {
+    "NV12": cv2.COLOR_YUV2RGB_NV12,
+    "NV21": cv2.COLOR_YUV2RGB_NV21,
+    "I420": cv2.COLOR_YUV2RGB_I420,
+    "YV12": cv2.COLOR_YUV2RGB_YV12,
+}
 KR_KB = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
 
 
@@ -525,7 +586,9 @@ def camera_rgb(frame, layout="NV12", matrix="601", full=False, smooth=False):
 
 def camera(rng):
     """(trials, names, what was done)."""
-    fault = ["matrix", "range", "uv", "layout", "smooth", "stride", "channels", "rgb matrix", "rgb range"][rng.integers(9)]
+    fault = ["matrix", "range", "uv", "layout", "smooth", "stride", "channels", "rgb matrix", "rgb range"][
+        rng.integers(9)
+    ]
     layout = str(rng.choice(list(CODES)))
     ours = {"layout": layout, "smooth": bool(rng.random() < 0.3 and fault != "smooth")}
     other = {"NV12": "NV21", "NV21": "NV12", "I420": "YV12", "YV12": "I420"}
@@ -554,10 +617,10 @@ def camera(rng):
 
 def strided(y, u, v, align, name):
     """Planes with padded rows, as Android gives them; the device forgets it."""
-    h, w = y.shape
+    w = y.shape[1]
     if w % align == 0:
         y, u, v = y[:, :-2], u[:, :-1], v[:, :-1]
-        h, w = y.shape
+        w = y.shape[1]
 
     def pad(x):
         return np.pad(x, ((0, 0), (0, -x.shape[1] % align)), mode="edge")
@@ -596,11 +659,28 @@ def file(rng):
             parts[..., 1:] = np.repeat(np.repeat(parts[::2, ::2, 1:], 2, 0), 2, 1)[: parts.shape[0], : parts.shape[1]]
             b = np.asarray(Image.fromarray(parts, "YCbCr").convert("RGB"))
         if fault == "decoder":
-            b = np.clip(b.astype(int) + rng.integers(-1, 2, b.shape) * (rng.random(b.shape) < 0.3), 0, 255).astype(np.uint8)
+            b = np.clip(b.astype(int) + rng.integers(-1, 2, b.shape) * (rng.random(b.shape) < 0.3), 0, 255).astype(
+                np.uint8
+            )
         if fault == "grey":
             b = np.repeat(np.asarray(opened.convert("L"))[..., None], 3, -1)
-        trials.append(Trial(case=str(i), stage="decode", inputs={"file": raw}, ours={"rgb": a}, device={"rgb": b}, meanings={"rgb": image("HWC")}))
-    names = {"exif": {"exif-orientation"}, "channels": {"channel-order"}, "smooth": {"chroma-upsampling"}, "decoder": {"decoder"}, "grey": {"colour-grey"}}[fault]
+        trials.append(
+            Trial(
+                case=str(i),
+                stage="decode",
+                inputs={"file": raw},
+                ours={"rgb": a},
+                device={"rgb": b},
+                meanings={"rgb": image("HWC")},
+            )
+        )
+    names = {
+        "exif": {"exif-orientation"},
+        "channels": {"channel-order"},
+        "smooth": {"chroma-upsampling"},
+        "decoder": {"decoder"},
+        "grey": {"colour-grey"},
+    }[fault]
     return trials, names, f"file {fault}"
 
 
@@ -613,14 +693,23 @@ def tensors(rng):
 
     trials = []
     for i in range(2):
-        inputs = {"x": rng.normal(size=(30, 12)).astype(np.float32), "z": rng.normal(size=(30, 12)).astype(np.float32) + 1}
+        inputs = {
+            "x": rng.normal(size=(30, 12)).astype(np.float32),
+            "z": rng.normal(size=(30, 12)).astype(np.float32) + 1,
+        }
         ours = stage(inputs, {})
+        turned = {"x": inputs["z"], "z": inputs["x"]}
         device = {
-            "outputs": lambda: {"a": ours["b"], "b": ours["a"]}, "renamed": lambda: {"c": ours["a"], "b": ours["b"]},
-            "inputs": lambda: stage({"x": inputs["z"], "z": inputs["x"]}, {}), "scale": lambda: {"a": ours["a"] / 255, "b": ours["b"]},
-        }[fault]()  # fmt: skip
+            "outputs": {"a": ours["b"], "b": ours["a"]}, "renamed": {"c": ours["a"], "b": ours["b"]},
+            "inputs": stage(turned, {}), "scale": {"a": ours["a"] / 255, "b": ours["b"]},
+        }[fault]  # fmt: skip
         trials.append(Trial(case=str(i), stage="s", inputs=inputs, ours=ours, device=device, again=guarded(stage)))
-    names = {"outputs": {"outputs-swapped"}, "renamed": {"tensors-renamed"}, "inputs": {"inputs-swapped"}, "scale": {"divided-twice"}}[fault]
+    names = {
+        "outputs": {"outputs-swapped"},
+        "renamed": {"tensors-renamed"},
+        "inputs": {"inputs-swapped"},
+        "scale": {"divided-twice"},
+    }[fault]
     return trials, names, f"tensors {fault}"
 
 
@@ -634,12 +723,26 @@ def knobs(rng):
         x = 2 * inputs["photo"] - x if knobs["sharp"] else x
         return {"sums": x.reshape(x.shape[0], -1, 3).std(1), "rows": np.abs(np.diff(x, axis=1)).mean(1)}
 
-    other = {"sigma": {"sigma": float(np.round(settings["sigma"] * rng.uniform(0.5, 1.8), 2))}, "flag": {"sharp": True}, "channels": {}}[fault]
+    other = {
+        "sigma": {"sigma": float(np.round(settings["sigma"] * rng.uniform(0.5, 1.8), 2))},
+        "flag": {"sharp": True},
+        "channels": {},
+    }[fault]
     trials = []
     for i in range(2):
         inputs = {"photo": photo(rng)}
         device = stage({"photo": inputs["photo"][..., ::-1]} if fault == "channels" else inputs, {**settings, **other})
-        trials.append(Trial(case=str(i), stage="s", inputs=inputs, ours=stage(inputs, settings), device=device, again=guarded(stage), knobs=settings))
+        trials.append(
+            Trial(
+                case=str(i),
+                stage="s",
+                inputs=inputs,
+                ours=stage(inputs, settings),
+                device=device,
+                again=guarded(stage),
+                knobs=settings,
+            )
+        )
     names = {"sigma": {"knob-sigma"}, "flag": {"knob-sharp"}, "channels": {"channel-order"}}[fault]
     return trials, names, f"knobs {fault}"
 
@@ -720,10 +823,12 @@ def main() -> None:
     arguments = parser.parse_args()
     named = 0
     for i in range(arguments.unknown):
-        causes, closest, what = unknown([arguments.seed, 9, i])
+        causes, _, what = unknown([arguments.seed, 9, i])
         named += bool(causes)
         if causes:
-            print("unknown", i, what, [(one.ids, round(one.share, 4), one.within, one.say) for one in causes], flush=True)
+            print(
+                "unknown", i, what, [(one.ids, round(one.share, 4), one.within, one.say) for one in causes], flush=True
+            )
     if arguments.unknown:
         print(f"named although unknown: {named}/{arguments.unknown}")
     places, wrong, start, per = collections.Counter(), [], time.monotonic(), collections.Counter()
@@ -732,17 +837,50 @@ def main() -> None:
         places[place] += 1
         per[done, place == 1] += 1
         if place != 1:
-            wrong.append((i, done, names, [(one.ids, round(one.share, 4), one.within) for one in found.causes[:3]] or ("-", found.closest and (found.closest.ids, round(found.closest.share, 4)))))
-            print(*wrong[-1], wrappers[0].fit, wrappers[0].size, wrappers[0].kernel, "->", wrappers[1].kernel, wrappers[0].floats, wrappers[0].mean[:1], wrappers[0].std[:1], flush=True)
+            wrong.append(
+                (
+                    i,
+                    done,
+                    names,
+                    [(one.ids, round(one.share, 4), one.within) for one in found.causes[:3]]
+                    or ("-", found.closest and (found.closest.ids, round(found.closest.share, 4))),
+                )
+            )
+            print(
+                *wrong[-1],
+                wrappers[0].fit,
+                wrappers[0].size,
+                wrappers[0].kernel,
+                "->",
+                wrappers[1].kernel,
+                wrappers[0].floats,
+                wrappers[0].mean[:1],
+                wrappers[0].std[:1],
+                flush=True,
+            )
     n = arguments.count
     if n:
-        print(f"one fault: first {places[1]}/{n}, first three {sum(places[p] for p in (1, 2, 3))}/{n}, {(time.monotonic() - start) / n:.2f} s each")
+        print(
+            f"one fault: first {places[1]}/{n}, first three {sum(places[p] for p in (1, 2, 3))}/{n}, {(time.monotonic() - start) / n:.2f} s each"
+        )
     start, good = time.monotonic(), 0
     for i in range(arguments.pairs):
         right, names, done, found, wrappers = two_faults([arguments.seed, 7, i])
         good += right
         if not right:
-            print("pair", i, done, names, [(one.ids, round(one.share, 4), one.within) for one in found.causes[:3]] or ("-", found.closest and (found.closest.ids, round(found.closest.share, 4))), wrappers[0].fit, wrappers[0].kernel, "->", wrappers[1].kernel, flush=True)
+            print(
+                "pair",
+                i,
+                done,
+                names,
+                [(one.ids, round(one.share, 4), one.within) for one in found.causes[:3]]
+                or ("-", found.closest and (found.closest.ids, round(found.closest.share, 4))),
+                wrappers[0].fit,
+                wrappers[0].kernel,
+                "->",
+                wrappers[1].kernel,
+                flush=True,
+            )
     if arguments.pairs:
         print(f"two faults: {good}/{arguments.pairs}, {(time.monotonic() - start) / arguments.pairs:.2f} s each")
 
