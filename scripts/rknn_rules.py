@@ -243,7 +243,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Pad": (
         no("pads-const", "not exists(in[1]) or folded(in[1])", "pads must be constant"),
         cpu("rank-4", "in[0].rank <= 4 or same(in[0].shape, out[0].shape) or (in[0].shape[0] == 1 and out[0].shape[0:2] == in[0].shape[0:2])", "five dimensions are padded on the CPU"),
-        cpu("no-channels", "in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == 1 and in[0].rank in 3..4 and in[0].shape[CHANNELS] % 8 == 0)", "padded channels run on the CPU, but for constants around one image whose channels are a multiple of 8").filled("CHANNELS", "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"),
+        cpu("no-channels", "in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == 1 and in[0].rank in 3..4 and in[0].shape[CHANNELS] <= 512 and out[0].size * in[0].shape[CHANNELS] == in[0].size * out[0].shape[CHANNELS])", "padded channels run on the CPU, but for constants around the channels alone, of one image").filled("CHANNELS", "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"),
         cpu("batch-zeros", "known(attr.mode, 'constant') == 'constant' or in[0].rank <= 2 or out[0].shape[0] == in[0].shape[0]", "another batch is made only of a constant on the NPU"),
     ),
     "Tile": (

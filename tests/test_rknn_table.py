@@ -76,10 +76,8 @@ CASES = {
     "maximum of images": (spec("Max", [X, X]), "supported", "supported", "supported"),
     "maximum of matrices": (spec("Max", [tensor(8, 16), tensor(8, 16)]), "fallback", "fallback", "fallback"),
     "pad height": (spec("Pad", [X, *ints([0, 0, 1, 0, 0, 0, 1, 0])]), "supported", "supported", "supported"),
-    "pad 8 channels": (spec("Pad", [X, *ints([0, 1, 0, 0, 0, 0, 0, 0])]), "supported", "supported", "supported"),
-    "pad 9 channels": (
-        spec("Pad", [tensor(1, 9, 16, 16), *ints([0, 1, 0, 0, 0, 0, 0, 0])]), "fallback", "fallback", "fallback",
-    ),
+    "pad channels": (spec("Pad", [X, *ints([0, 1, 0, 0, 0, 0, 0, 0])]), "supported", "supported", "supported"),
+    "pad channels and width": (spec("Pad", [tensor(1, 24, 1, 33), *ints([0, 1, 0, 1, 0, 0, 1, 2])]), "fallback", None, None),
     "expand the batch": (spec("Expand", [X, *ints([4, 8, 16, 16])]), "fallback", "fallback", None),
     "expand the channels": (spec("Expand", [tensor(1, 1, 16, 16), *ints([1, 8, 16, 16])]), "supported", "supported", "supported"),
     "resize by 2, half pixel": (
