@@ -109,7 +109,7 @@ def numbers(trial: Trial, name: str, value: float, *, large: bool = False) -> It
     candidates = [kind(value * one) for one in FACTORS] if value else []
     candidates += [kind(one) for one in USUAL]
     candidates += [value - 1, value + 1] if kind is int else [value + 0.5, value - 0.5]
-    if large and kind is int:  # a step of 1 in place of 160 would make 160 times as much
+    if large and isinstance(value, int):  # a step of 1 in place of 160 would make 160 times as much
         candidates = [one for one in candidates if abs(value) <= 4 * abs(one) <= 16 * abs(value)]
     base = left(value)
     useful = [one for one in dict.fromkeys(candidates) if one != value and left(one) < 0.98 * base]

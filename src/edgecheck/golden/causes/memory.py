@@ -70,7 +70,7 @@ def _input_of(cause: str, which: str) -> Hypothesis:
 
 def _late_output() -> Hypothesis:
     def apply(trial: Trial, arrays: Arrays) -> Arrays:
-        return arrays if trial.before is None else trial.before.ours
+        return trial.ours if trial.before is None else trial.before.ours
 
     return Hypothesis(
         id="stale-output",

@@ -6,8 +6,10 @@ and again, on the first frames; at last floor, cut and reference on the whole. F
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.golden.causes.mels import Mel, bank, level, spectrum
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
     import numpy
 
 SIZES = (256, 320, 321, 400, 480, 512, 640, 800, 1024, 2048)
+HOPS = (128, 160, 256, 512)
 ENOUGH = 1e-6  # of the variance that may be left when a tensor counts as recognised
-PARTLY = 160  # frames that are looked at first
+PARTLY = 120  # frames that are looked at first
+FEW = 48  # frames by which it is decided where to begin
+BEAM = 4  # beginnings
+ROUNDS = 8  # parameters that are changed at the most
+UNSEEN = 1e-30  # a floor below everything
 BOTTOM = 1e-6  # of the range: what is so near the least value was cut off there
 ROUND = 1e-4  # how near a number is to a round one
 FLOORS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
@@ -48,22 +55,43 @@ def recognise(sound: numpy.ndarray, levels: numpy.ndarray, rate: int, *, near: M
     """How (frames, bands) were made of a sound; from the way `near` on, where one is given. None: not known."""
     import numpy as np
 
-    starts = [near] if near is not None else list(_starts(sound.size, levels.shape, rate))
-    if near is not None:
-        starts += [replace(near, hop=hop) for hop in hops(sound.size, levels.shape[0], near)]
-    if not starts or not levels.size or np.ptp(levels) == 0:
+    if not levels.size or np.ptp(levels) == 0:
         return None
-    best = min(starts, key=lambda way: apart(sound, levels, way))
-    return _settled(sound, levels, improved(sound, levels, best))
+    found: list[tuple[float, Mel]] = []
+    for way in _promising(sound, levels, rate, near):
+        found.append(improved(sound, levels, way))
+        if found[-1][0] < ENOUGH:
+            break
+    return _settled(sound, levels, min(found, key=lambda one: one[0])[1]) if found else None
+
+
+def _promising(sound: numpy.ndarray, levels: numpy.ndarray, rate: int, near: Mel | None) -> list[Mel]:
+    """The ways to begin with, best first: of each size, hop and padding the better scale and norm."""
+    if near is not None:
+        other = [replace(near, hop=hop) for hop in hops(sound.size, levels.shape[0], near) if hop != near.hop]
+        return sorted((near, *other), key=lambda way: apart(sound, levels, way, FEW))[:BEAM]
+    left: dict[Mel, float] = {}
+    best: dict[object, Mel] = {}
+    for start in _starts(sound.size, levels.shape, rate):
+        for scale, norm in product(TURNS["scale"], TURNS["norm"]):
+            way = replace(start, scale=scale, norm=norm)
+            left[way] = apart(sound, levels, way, FEW)
+            if left[way] < left.get(best.get(start.spectral, way), 3.0) or start.spectral not in best:
+                best[start.spectral] = way
+    ranked = sorted(best.values(), key=left.__getitem__)
+    usual = [way for way in ranked if way.hop in (*HOPS, way.size // 2, way.size // 4, rate // 100)]
+    return list(dict.fromkeys((*usual[: BEAM // 2], *ranked[: BEAM // 2])))
 
 
 def hops(samples: int, frames: int, way: Mel) -> Iterator[int]:
-    """Hops that give as many frames: the usual ones, and the one in the middle."""
+    """Hops that give as many frames: the usual ones, the longest and the shortest that do."""
     long = samples + 2 * (way.size // 2) if way.padding != "none" else samples
     if frames < 2 or long <= way.size:
         return
-    for hop in dict.fromkeys((round((long - way.size) / (frames - 1)), way.size // 2, way.size // 4, way.rate // 100)):
-        if hop > 0 and 1 + (long - way.size) // hop == frames:
+    rest = long - way.size
+    usual = (way.size // 2, way.size // 4, way.rate // 100, *HOPS)
+    for hop in dict.fromkeys((*usual, rest // (frames - 1), rest // frames + 1)):
+        if hop > 0 and 1 + rest // hop == frames:
             yield hop
 
 
@@ -78,20 +106,20 @@ def _starts(samples: int, shape: tuple[int, ...], rate: int) -> Iterator[Mel]:
                     yield replace(way, hop=hop, transform=transform)
 
 
-def apart(sound: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> float:
+def apart(sound: numpy.ndarray, levels: numpy.ndarray, way: Mel, frames: int = PARTLY) -> float:
     """The share of the variance that a line through the levels leaves, on the first frames; 2 where none can be had.
 
     What stands at the bottom was cut off by a floor, which is settled later, so it does not count.
     """
     import numpy as np
 
-    part = sound[: way.hop * PARTLY + way.size]
+    part = sound[: way.hop * frames + way.size]
     try:
         energy = spectrum(part, way) @ bank(way).T
     except ValueError:
         return 2.0
-    made = level(energy, replace(way, span=0.0, loudest=False, floor=1e-30))
-    count = min(len(made) if part.size == sound.size else PARTLY - way.size // way.hop, len(levels))
+    made = level(energy, replace(way, span=0.0, loudest=False, floor=UNSEEN))
+    count = min(len(made) if part.size == sound.size else frames - way.size // way.hop, len(levels))
     wanted, made = levels[:count], made[:count]
     if made.shape != wanted.shape:
         return 2.0
@@ -111,19 +139,32 @@ def line(x: numpy.ndarray, y: numpy.ndarray) -> tuple[float, float]:
     return factor, float(y.mean() - factor * x.mean())
 
 
-def improved(sound: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> Mel:
-    """The parameter whose change helps most is changed, until none helps."""
-    best = apart(sound, levels, way)
-    for _ in range(5):
-        others = [replace(way, **{field: value}) for field, values in TURNS.items() for value in values]
-        found = min(others, key=lambda other: apart(sound, levels, other) if other != way else best)
-        left = apart(sound, levels, found)
+def improved(sound: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> tuple[float, Mel]:
+    """The parameter whose change helps most is changed, until none helps; with what that leaves."""
+    best, extent = apart(sound, levels, way), (sound.size, len(levels))
+    for _ in range(ROUNDS):
+        if best < ENOUGH / 100:
+            break
+        left, found = min(((apart(sound, levels, one), one) for one in _changes(way, *extent)), key=lambda one: one[0])
         if left > best * 0.99:
             break
         way, best = found, left
-        if best < ENOUGH / 100:
-            break
-    return way
+    return best, way
+
+
+def _changes(way: Mel, samples: int, frames: int) -> Iterator[Mel]:
+    """Every other value of one parameter; another hop, or size with its window, that gives as many frames."""
+    for hop in hops(samples, frames, way):
+        if hop != way.hop:
+            yield replace(way, hop=hop)
+    for field, values in TURNS.items():
+        for value in values:
+            if value != getattr(way, field):
+                yield replace(way, **{field: value})
+    for size, shape in product(SIZES, ("hann", "hamming", "blackman")):
+        for transform in dict.fromkeys((size, 1 << (size - 1).bit_length())):
+            if (size, transform) != (way.size, way.transform):
+                yield replace(way, size=size, transform=transform, window=shape)
 
 
 def _settled(sound: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> Recognised | None:
@@ -134,28 +175,26 @@ def _settled(sound: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> Recognise
     if energy.shape != levels.shape:
         return None
     seen = levels > levels.min() + BOTTOM * np.ptp(levels)
-    raw = level(energy, replace(way, floor=1e-30, span=0.0, loudest=False))
+    raw = level(energy, replace(way, span=0.0, loudest=False, floor=UNSEEN))
     factor, offset = line(raw[seen], levels[seen])
     if factor <= 0 or not np.isfinite(factor):
         return None
-    best: tuple[float, Mel] | None = None
-    for one in _bottoms(way, (levels.min() - offset) / factor, (levels.max() - levels.min()) / factor):
-        left = float(np.mean((factor * level(energy, one) + offset - levels) ** 2)) / max(1e-12, float(levels.var()))
-        if best is None or left < best[0]:
-            best = (left, one)
-    if best is None or best[0] > ENOUGH:
-        return None
-    return Recognised(way=best[1], factor=factor, offset=offset)
+    span = (levels.max() - levels.min()) / factor
+    best, left = way, float("inf")
+    for one in _bottoms(way, (levels.min() - offset) / factor, span if np.sum(~seen) > 1 else 0.0):
+        now = float(np.mean((factor * level(energy, one) + offset - levels) ** 2)) / max(1e-12, float(levels.var()))
+        if now < 0.5 * left and left > ENOUGH / 1000:
+            best, left = one, now
+    return Recognised(way=best, factor=factor, offset=offset) if left < ENOUGH else None
 
 
 def _bottoms(way: Mel, least: float, span: float) -> Iterator[Mel]:
-    """The same way with each floor that would be seen; cut at the span of the tensor; and neither."""
-    import math
-
-    way = replace(way, span=0.0, loudest=False)
-    for floor in sorted(FLOORS, key=lambda one: abs(math.log(one) - least)):
-        yield replace(way, floor=floor)
-    yield replace(way, span=span)
+    """The same way without a floor; with the usual floor that is nearest; cut at the span of the tensor."""
+    way = replace(way, span=0.0, loudest=False, floor=UNSEEN)
+    yield way
+    yield replace(way, floor=min(FLOORS, key=lambda one: abs(math.log(one) - least)))
+    if span:
+        yield replace(way, span=span)
 
 
 def is_relative(peaks: list[float]) -> bool:

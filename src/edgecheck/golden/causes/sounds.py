@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from edgecheck.golden.causes import Arrays, Hypothesis, Trial
+from edgecheck.golden.causes import Arrays, Hypothesis, Trial, samples
 
 if TYPE_CHECKING:
     import numpy
@@ -17,7 +17,6 @@ Place = Literal["input", "output"]
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)
 PRE_EMPHASIS = (0.97, 0.95, 0.9375)
 CLIPPED = (1.0, 0.5, 0.25)  # of full scale
-MOST_SHIFT = 1 << 17  # samples
 LEAST = 16  # samples; less is no sound
 #: Full scale taken for another.
 SCALES = {
@@ -80,7 +79,7 @@ def _changed(trial: Trial, name: str, on: Place) -> Iterator[Hypothesis]:
             id="pre-emphasis",
             say=f"the device applies pre-emphasis of {factor} to {name}",
             on=on,
-            apply=_on(name, on, partial(emphasised, factor)),
+            apply=_on(name, on, partial(samples.emphasised, factor)),
             ours=f"{name}[1:] -= {factor} * {name}[:-1]",
             device="leave out the pre-emphasis",
             parameters={"factor": factor},
@@ -94,23 +93,29 @@ def _changed(trial: Trial, name: str, on: Place) -> Iterator[Hypothesis]:
 def _simple(name: str, on: Place, full: float) -> Iterator[Hypothesis]:
     """Without a parameter: polarity, mean, loudness, direction."""
     ways: dict[str, tuple[str, Row, str, str, float]] = {
-        "polarity": ("turns the sound upside down", negated, f"{name} = -{name}", f"{name} = -{name}", 1.3),
-        "dc-offset": ("takes the mean away", centred, f"{name} -= {name}.mean()", "keep the mean", 1.3),
+        "polarity": ("turns the sound upside down", samples.negated, f"{name} = -{name}", f"{name} = -{name}", 1.3),
+        "dc-offset": ("takes the mean away", samples.centred, f"{name} -= {name}.mean()", "keep the mean", 1.3),
         "peak-normalised": (
             "scales the loudest sample to full scale",
-            partial(_peak, full),
+            partial(samples.to_peak, full),
             f"{name} = {name} / np.abs({name}).max() * {full:g}",
             "do not normalise by the peak",
             1.3,
         ),
         "rms-normalised": (
             "scales to an rms of 0.1 of full scale",
-            partial(_loudness, 0.1 * full),
+            partial(samples.to_loudness, 0.1 * full),
             f"{name} = {name} / np.sqrt(({name}**2).mean()) * {0.1 * full:g}",
             "do not normalise by the loudness",
             1.3,
         ),
-        "reversed-sound": ("plays the sound backwards", backwards, f"{name} = {name}[::-1]", "keep the order", 2.0),
+        "reversed-sound": (
+            "plays the sound backwards",
+            samples.backwards,
+            f"{name} = {name}[::-1]",
+            "keep the order",
+            2.0,
+        ),
     }
     for cause, (say, change, ours, device, cost) in ways.items():
         yield Hypothesis(
@@ -122,40 +127,6 @@ def _simple(name: str, on: Place, full: float) -> Iterator[Hypothesis]:
             device=device,
             cost=cost,
         )
-
-
-def negated(row: numpy.ndarray) -> numpy.ndarray:
-    return -row
-
-
-def centred(row: numpy.ndarray) -> numpy.ndarray:
-    found: numpy.ndarray = row - row.mean()
-    return found
-
-
-def backwards(row: numpy.ndarray) -> numpy.ndarray:
-    return row[::-1]
-
-
-def _peak(full: float, row: numpy.ndarray) -> numpy.ndarray:
-    found: numpy.ndarray = row / max(1e-12, float(abs(row).max())) * full
-    return found
-
-
-def _loudness(wanted: float, row: numpy.ndarray) -> numpy.ndarray:
-    found: numpy.ndarray = row / max(1e-12, float((row**2).mean()) ** 0.5) * wanted
-    return found
-
-
-def emphasised(factor: float, row: numpy.ndarray) -> numpy.ndarray:
-    """Every sample less a part of the one before."""
-    import numpy as np
-
-    return row - factor * np.concatenate([[0.0], row[:-1]])
-
-
-def _times(factor: float, row: numpy.ndarray) -> numpy.ndarray:
-    return row * factor
 
 
 def _gains(trial: Trial, name: str, on: Place) -> Iterator[Hypothesis]:
@@ -174,7 +145,7 @@ def _gain(name: str, on: Place, factor: float, say: str, *, cost: float, fit: in
         id="audio-scale",
         say=say,
         on=on,
-        apply=_on(name, on, partial(_times, factor)),
+        apply=_on(name, on, partial(samples.times, factor)),
         ours=f"{name} = {name} * {factor:.6g}",
         device=f"{name} = {name} / {factor:.6g}",
         parameters={"factor": factor},
@@ -198,46 +169,32 @@ def _gain_of(trial: Trial, name: str) -> float:
 def _clipped(name: str, on: Place, full: float) -> Iterator[Hypothesis]:
     for part in CLIPPED:
         yield Hypothesis(
-            id="audio-clipped",
+            id="clipped",
             say=f"the device clips {name} at {part:g} of full scale",
             on=on,
-            apply=_on(name, on, partial(_clip, part * full)),
+            apply=_on(name, on, partial(samples.clipped, part * full)),
             ours=f"{name} = {name}.clip({-part * full:g}, {part * full:g})",
             device="scale before the cast to integers",
             cost=1.6,
         )
 
 
-def _clip(most: float, row: numpy.ndarray) -> numpy.ndarray:
-    return row.clip(-most, most)
-
-
 def _shifts(trial: Trial, name: str, on: Place) -> Iterator[Hypothesis]:
     """Begun later or earlier, by the number of samples that fits best."""
     shift = _lag(trial, name, on)
-    for samples in dict.fromkeys(one for one in (shift, 1, -1) if one):
-        word, back = ("later", "earlier") if samples > 0 else ("earlier", "later")
+    for moved in dict.fromkeys(one for one in (shift, 1, -1) if one):
+        word, back = ("later", "earlier") if moved > 0 else ("earlier", "later")
         yield Hypothesis(
             id="audio-crop",
-            say=f"the device's {name} begins {abs(samples)} samples {word} than ours",
+            say=f"the device's {name} begins {abs(moved)} samples {word} than ours",
             on=on,
-            apply=_on(name, on, partial(moved, samples)),
-            ours=f"{name} = {name}[{samples}:]",
-            device=f"begin {abs(samples)} samples {back}",
-            parameters={"samples": samples},
-            fit=int(abs(samples) > 1),
+            apply=_on(name, on, partial(samples.moved, moved)),
+            ours=f"{name} = {name}[{moved}:]",
+            device=f"begin {abs(moved)} samples {back}",
+            parameters={"samples": moved},
+            fit=int(abs(moved) > 1),
             cost=1.1,
         )
-
-
-def moved(samples: int, row: numpy.ndarray) -> numpy.ndarray:
-    """The row begun `samples` later, zeros where it ends (or before, where it begins earlier)."""
-    import numpy as np
-
-    zeros = np.zeros(min(abs(samples), row.size))
-    if samples > 0:
-        return np.concatenate([row[samples:], zeros])
-    return np.concatenate([zeros, row[: row.size - zeros.size]])
 
 
 def _lag(trial: Trial, name: str, on: Place) -> int:
@@ -247,22 +204,10 @@ def _lag(trial: Trial, name: str, on: Place) -> int:
         ours, device = trial.ours[one], trial.device.get(one)
         if device is None or device.shape != ours.shape or ours.dtype.kind not in "fi" or not ours.size:
             continue
-        lag = lag_between(ours, device)
+        lag = samples.lag_between(ours, device)
         ratio = 1 if on == "output" else max(1, round(trial.inputs[name].size / ours.size))
         return lag * ratio
     return 0
-
-
-def lag_between(ours: numpy.ndarray, device: numpy.ndarray) -> int:
-    """The shift at which two rows of one length go together best, of either polarity."""
-    import numpy as np
-
-    a, b = (value.reshape(-1)[:MOST_SHIFT].astype(np.float64) for value in (ours, device))
-    size = 1 << (2 * a.size - 1).bit_length()
-    match = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
-    best = int(np.abs(match).argmax())
-    lag = best - size if best > size // 2 else best
-    return lag if abs(lag) < a.size else 0
 
 
 def _resamplers(trial: Trial, source: str, name: str) -> Iterator[Hypothesis]:
@@ -274,11 +219,11 @@ def _resamplers(trial: Trial, source: str, name: str) -> Iterator[Hypothesis]:
     gain = _full(trial, name) / _full(trial, source)
     whole = max(1, round(ratio))
     ways: dict[str, tuple[str, Row]] = {
-        "nearest": ("takes the nearest sample and does not filter", partial(_nearest, ratio)),
-        "nth": (f"takes every {whole}th sample and does not filter", partial(_nth, ratio)),
-        "linear": ("draws straight lines between samples and does not filter", partial(straight, ratio)),
-        "mean": ("takes the mean of neighbouring samples", partial(_means, whole)),
-        "none": ("does not resample", _as_it_is),
+        "nearest": ("takes the nearest sample and does not filter", partial(samples.nearest, ratio)),
+        "nth": (f"takes every {whole}th sample and does not filter", partial(samples.nth, ratio)),
+        "linear": ("draws straight lines between samples and does not filter", partial(samples.straight, ratio)),
+        "mean": ("takes the mean of neighbouring samples", partial(samples.means, whole)),
+        "none": ("does not resample", samples.as_it_is),
     }
     for way, (say, change) in ways.items():
         yield Hypothesis(
@@ -308,50 +253,6 @@ def _full(trial: Trial, name: str) -> float:
     return float(trial.meaning(name).high or 1.0)
 
 
-def _nearest(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
-    found: numpy.ndarray = row[_places(ratio, row, 0.5)]
-    return found
-
-
-def _nth(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
-    found: numpy.ndarray = row[_places(ratio, row, 0.0)]
-    return found
-
-
-def _places(ratio: float, row: numpy.ndarray, above: float) -> numpy.ndarray:
-    import numpy as np
-
-    found: numpy.ndarray = np.minimum((np.arange(round(row.size / ratio)) * ratio + above).astype(int), row.size - 1)
-    return found
-
-
-def straight(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
-    """Straight lines between samples, every `ratio` of them."""
-    import numpy as np
-
-    found: numpy.ndarray = np.interp(np.arange(round(row.size / ratio)) * ratio, np.arange(row.size), row)
-    return found
-
-
-def _means(count: int, row: numpy.ndarray) -> numpy.ndarray:
-    import numpy as np
-
-    found: numpy.ndarray = np.pad(row, (0, (-row.size) % count)).reshape(-1, count).mean(1)
-    return found
-
-
-def _as_it_is(row: numpy.ndarray) -> numpy.ndarray:
-    return row
-
-
-def _slower(ratio: float, row: numpy.ndarray) -> numpy.ndarray:
-    """As many samples, taken `ratio` apart; silence behind the end."""
-    import numpy as np
-
-    found: numpy.ndarray = np.interp(np.arange(row.size) * ratio, np.arange(row.size), row, right=0.0)
-    return found
-
-
 def _rates(trial: Trial, name: str) -> Iterator[Hypothesis]:
     """The sound was taken at another rate: our stage hears it slower or faster."""
     ours = trial.meaning(name).rate
@@ -361,7 +262,7 @@ def _rates(trial: Trial, name: str) -> Iterator[Hypothesis]:
                 id="sample-rate",
                 say=f"the device's {name} was recorded at {rate} Hz and taken for {ours} Hz, or the reverse",
                 on="input",
-                apply=_on(name, "input", partial(_slower, rate / ours)),
+                apply=_on(name, "input", partial(samples.slower, rate / ours)),
                 ours=f"resample {name} to {rate} Hz",
                 device=f"resample to {ours} Hz",
                 parameters={"device": rate, "ours": ours},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgecheck.golden.causes import Arrays, Hypothesis, Trial
 from edgecheck.golden.causes.mels import Mel, bank, level, spectrum
-from edgecheck.golden.causes.recognising import FLOORS, SIZES, TURNS, Recognised, hops, is_relative, recognise
+from edgecheck.golden.causes.recognising import FLOORS, SIZES, TURNS, UNSEEN, Recognised, hops, is_relative, recognise
 
 if TYPE_CHECKING:
     import numpy
@@ -234,6 +234,8 @@ def _shown(field: str, value: Any) -> str:
         return "relative to the loudest" if value else "absolute"
     if field == "span":
         return f"{value * NEPER:.4g} dB" if value else "everything"
+    if field == "floor" and value <= UNSEEN:
+        return "lower than any here"
     if field == "high":
         return f"{value:g} Hz" if value else "half the rate"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
