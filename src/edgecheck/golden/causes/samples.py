@@ -1,4 +1,4 @@
-"""What may be done to a row of samples: gain, shift, lines and means between samples; and the shift between two rows."""
+"""What may be done to a row of samples: gain, shift, lines and means between samples; and the shift between two."""
 
 from __future__ import annotations
 
