@@ -172,7 +172,7 @@ def formatted(rng):
 
 FAULTS = (
     Fault(name="bgr", stage="preprocess", causes=("channel-order",), make=lambda rng: pre("BGR", before=lambda p: p[..., ::-1])),
-    Fault(name="normalise", stage="preprocess", causes=("normalisation",), make=normalised),
+    Fault(name="normalise", stage="preprocess", causes=("normalisation", "not-divided", "divided-twice", "value-range"), make=normalised),
     Fault(name="kernel", stage="preprocess", causes=("resize-kernel", "resize-antialias", "half-pixel"), make=kernel),
     Fault(name="no antialias", stage="preprocess", causes=("resize-antialias", "resize-kernel"), make=lambda rng: pre("cv linear", kernel="cv linear")),
     Fault(name="corner", stage="preprocess", causes=("letterbox-offset", "letterbox"), make=lambda rng: pre(c := str(rng.choice(["top left", "bottom right"])), corner=c)),

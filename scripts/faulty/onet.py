@@ -138,7 +138,7 @@ FAULTS = (
     Fault(name="chroma", stage="decode", causes=("chroma-upsampling",), make=lambda rng: decoded("linear chroma", linear=True)),
     Fault(name="bgr", stage="decode", causes=("channel-order", "uv-swapped"), make=fixed("BGR", lambda i, r: {"photo": r["photo"][..., ::-1].copy()})),
     Fault(name="bgr crops", stage="crop", causes=("channel-order",), make=lambda rng: crop("BGR", order=-1)),
-    Fault(name="normalise", stage="crop", causes=("normalisation",), make=scaled),
+    Fault(name="normalise", stage="crop", causes=("normalisation", "not-divided", "divided-twice", "value-range"), make=scaled),
     Fault(name="kernel", stage="crop", causes=("resize-kernel", "resize-antialias", "half-pixel"), make=kernel),
     Fault(name="layout", stage="crop", causes=("layout-reinterpreted", "layout"),
           make=fixed("NHWC bytes", lambda i, r: {"crops": r["crops"].transpose(0, 2, 3, 1).reshape(r["crops"].shape)})),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from edgecheck.golden.causes import Arrays, Hypothesis, On, Trial
 from edgecheck.golden.causes.channels import cast, in_pixels
 from edgecheck.golden.causes.pictures import Picture, levels, pictures
+from edgecheck.golden.causes.strides import of_frames
 
 if TYPE_CHECKING:
     import numpy
@@ -65,7 +66,8 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
             continue
         yield from decoded(trial, one)
         if trial.again is not None:
-            yield from strides(trial, one)
+            height, width = one.view(trial.ours[one.name]).shape[:2]
+            yield from of_frames(height, width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,43 +338,5 @@ def mixed(one: Picture, ours: tuple[str, str], device: tuple[str, str], on: On) 
         lost = one.changed(array.astype(float), lambda x: cut_off((x - black) / (white - black))) > 0
         known: numpy.ndarray = np.ma.array(in_pixels(trial, one, array, change), mask=lost)  # type: ignore[no-untyped-call]
         return {**arrays, one.name: known}
-
-    return apply
-
-
-def strides(trial: Trial, one: Picture) -> Iterator[Hypothesis]:
-    """Rows of a plane that are longer in memory than they are wide: one side takes the padding for pixels."""
-    height, width = one.view(trial.ours[one.name]).shape[:2]
-    for stride in dict.fromkeys(-(-width // align) * align for align in (16, 32, 64, 128, 256)):
-        if stride == width:
-            continue
-        yield Hypothesis(
-            id="row-stride",
-            say=f"the device reads the rows of the frame {stride} bytes apart, they are {width} apart",
-            on="input",
-            apply=skewed(height, width, stride),
-            ours=f"luma = buffer[i * {stride} : i * {stride} + {width}]",
-            device=f"use the plane's rowStride, not {stride}",
-            parameters={"stride": stride},
-        )
-
-
-def skewed(height: int, width: int, stride: int) -> Callable[[Trial, Arrays], Arrays]:
-    """Every array of bytes read with another stride; what lies past its end is 0."""
-
-    def apply(trial: Trial, arrays: Arrays) -> Arrays:
-        import numpy as np
-
-        changed = {}
-        for name, array in arrays.items():
-            if array.dtype != np.uint8 or array.size * 2 < height * width:
-                continue
-            flat = array.reshape(-1)
-            rows = flat.size // width
-            at = np.arange(rows)[:, None] * stride + np.arange(width)[None, :]
-            changed[name] = (
-                np.where(at < flat.size, flat[np.minimum(at, flat.size - 1)], 0).astype(np.uint8).reshape(array.shape)
-            )
-        return changed
 
     return apply
