@@ -202,7 +202,10 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("half-pixel", "known(attr.mode, 'nearest') != 'linear' or known(attr.coordinate_transformation_mode, 'half_pixel') != 'half_pixel' or all(out[0].shape[d] % in[0].shape[d] == 0 for d in [0, 1, 2, 3] if d < in[0].rank)",
             "linear with half_pixel runs on the CPU unless the scales are whole numbers", "use pytorch_half_pixel"),
     ),
-    "Upsample": (constant(1, "scales"), _FLOAT),
+    "Upsample": (
+        constant(1, "scales"), no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"),
+        cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int32']", "narrow integers run on the CPU (without quantisation)"),
+    ),
     "Softmax": (
         *ARITHMETIC,
         no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:-1])", "five dimensions end in an error of the toolkit unless the axis is the last", "join two dimensions with Reshape"),
