@@ -45,7 +45,10 @@ class Otherwise:
 def both(one: Faulty, other: Faulty) -> Faulty:
     """Two faults of one stage at once."""
     if isinstance(one, Otherwise) and isinstance(other, Otherwise) and one.maker is other.maker:
-        return Otherwise(one.maker, {**one.options, **other.options})
+        options = {**one.options, **other.options}
+        if "before" in one.options and "before" in other.options:  # two changes of the input follow each other
+            options["before"] = lambda value: other.options["before"](one.options["before"](value))
+        return Otherwise(one.maker, options)
     first, second = (other, one) if isinstance(other, Otherwise) else (one, other)
     return lambda inputs, right: second(inputs, first(inputs, right))
 
