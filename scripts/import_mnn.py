@@ -18,8 +18,8 @@ from two_halves import entry, run
 SOURCE = "tools/converter/source"
 _DIRECT = re.compile(r"^REGISTER_CONVERTER\(\w+, *(\w+)\)", re.MULTILINE)
 _REWRITTEN = re.compile(r'OnnxExtraManager::get\(\)->insert\("(\w+)"')
-#: Not of ONNX: the engine's own drawing operators. Names that some exporters write (Erfc, Log1p) stay.
-NOT_ONNX = {"raster_grad", "texture", "texture_mipmap"}
+#: Not of ONNX: names some exporters write, and the engine's own drawing operators.
+NOT_ONNX = {"ATan", "Erfc", "Erfinv", "Expm1", "LayerNorm", "Log1p", "raster_grad", "texture", "texture_mipmap"}
 #: Operators of the domain com.microsoft under the same name: the converter looks only at the name.
 CONTRIB = ("Gelu", "GridSample", "Pad", "Range", "Trilu", "Unique", "QuantizeLinear", "DequantizeLinear")
 
