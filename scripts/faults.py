@@ -35,7 +35,7 @@ from edgecheck.golden.compared import Comparison, unpack  # noqa: E402
 from edgecheck.golden.play import Player, load  # noqa: E402
 from edgecheck.packages import default_folder  # noqa: E402
 from edgecheck.pipeline import INPUT, Pipeline, step  # noqa: E402
-from faulty import Fault, both, face, onet, sound, text  # noqa: E402
+from faulty import Fault, both, face, onet, sound, text, together  # noqa: E402
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "face": face.FAULTS, "onet": onet.FAULTS, "pitch": sound.PITCH, "speech": sound.SPEECH, "wake": sound.WAKE, "text": text.FAULTS,
@@ -207,7 +207,7 @@ def pairs(seed: int, count: int, only: str) -> Iterator[Case]:
     while made < count:
         pipeline = str(rng.choice([one for one in FAULTS if only in ("", one)]))
         one, other = (FAULTS[pipeline][i] for i in sorted(rng.choice(len(FAULTS[pipeline]), 2, replace=False)))
-        if set(one.causes) & set(other.causes) or (one.stage == other.stage and (one.memory or other.memory)):
+        if set(one.causes) & set(other.causes) or not together(one, other):
             continue
         made += 1
         yield Case(pipeline, (one, other), seed, 10_000 + made)

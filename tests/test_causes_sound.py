@@ -189,11 +189,11 @@ def test_the_shift_between_two_sounds_is_found_of_either_polarity(lag):
 def quantised(number, device):
     rng = np.random.default_rng(number)
     given = {"mel": rng.gamma(2.0, 4.0, size=(1, 3, 40)).astype(np.float32)}
-    ours = sound.quantised("", np.round)[1](given, {})
+    ours = sound.requantised(given)
     meanings = {"mel": mel(16000, "NTM"), "input_audio": quantized(sound.SCALE, sound.ZERO)}
     return Trial(
         case=str(number), stage="quantize", inputs=given, ours=ours, device=device(given, ours), meanings=meanings,
-        again=devices.guarded(lambda inputs, knobs: sound.quantised("", np.round)[1](inputs, {})),
+        again=devices.guarded(lambda inputs, knobs: sound.requantised(inputs)),
     )  # fmt: skip
 
 
@@ -206,10 +206,10 @@ def steps(name, ours, device):
 @pytest.mark.parametrize(
     ("device", "cause"),
     [
-        (sound.quantised("", np.trunc)[1], "quantise-rounding"),
-        (sound.quantised("", np.ceil)[1], "quantise-rounding"),
-        (sound.quantised("", np.round, zero=-126)[1], "zero-point"),
-        (sound.quantised("", np.round, scale=0.11)[1], "quantise-scale"),
+        (sound.quantised("", rounding="truncated")[1], "quantise-rounding"),
+        (sound.quantised("", rounding="rounded up")[1], "quantise-rounding"),
+        (sound.quantised("", zero=-126)[1], "zero-point"),
+        (sound.quantised("", scale=0.11)[1], "quantise-scale"),
         (
             lambda given, ours: {"input_audio": (ours["input_audio"].view(np.uint8) ^ 0x80).view(np.int8)},
             "signed-unsigned",

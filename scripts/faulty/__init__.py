@@ -53,6 +53,20 @@ def both(one: Faulty, other: Faulty) -> Faulty:
     return lambda inputs, right: second(inputs, first(inputs, right))
 
 
+def together(one: Fault, other: Fault) -> bool:
+    """Both can act: of two that make one stage anew, neither would be left of the other but for different options."""
+    import numpy as np
+
+    if one.stage != other.stage:
+        return True
+    if one.make is None or other.make is None:
+        return False
+    first, second = (fault.make(np.random.default_rng(0))[1] for fault in (one, other) if fault.make)
+    if not (isinstance(first, Otherwise) and isinstance(second, Otherwise)):
+        return True
+    return first.maker is second.maker and not first.options.keys() & second.options.keys()
+
+
 def softmax(x: Any) -> Any:
     import numpy as np
 

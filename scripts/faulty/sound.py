@@ -8,15 +8,26 @@ from . import Fault, Otherwise, fixed, half, sigmoid
 
 
 # --- pitch ---------------------------------------------------------------------------------------------------------
+def listened(inputs, *, way="filtered", swapped=False):
+    """The sound at half its rate."""
+    x = (inputs["sound"].byteswap() if swapped else inputs["sound"]) / 32768.0
+    size = (x.size + 1) // 2
+    made = {
+        "filtered": lambda: np.convolve(x, _low(), "same")[::2],
+        "every second": lambda: x[::2],
+        "mean of two": lambda: np.pad(x, (0, x.size % 2)).reshape(-1, 2).mean(1),
+        "not resampled": lambda: x[:size],
+    }[way]()
+    return {"samples": made.astype(np.float32)}
+
+
+def listening(say, **options):
+    return say, Otherwise(listened, options)
+
+
 def resampled(rng):
     way = str(rng.choice(["every second", "mean of two"]))
-
-    def change(inputs, right):
-        x = inputs["sound"] / 32768.0
-        made = x[::2] if way == "every second" else x[: x.size // 2 * 2].reshape(-1, 2).mean(1)
-        return {"samples": np.resize(made, right["samples"].shape).astype(np.float32)}
-
-    return way, change
+    return listening(way, way=way)
 
 
 def gain(rng):
@@ -24,21 +35,21 @@ def gain(rng):
     return f"gain {factor:.6g}", lambda i, r: {"samples": (r["samples"] * factor).astype(np.float32)}
 
 
+def cut(inputs, *, shift=0):
+    x = np.pad(inputs["samples"][shift:], (0, 1 << 16))[:43844]
+    return {"input": x.reshape(1, -1, 1).astype(np.float32)}
+
+
 def begun(rng):
     shift = int(rng.integers(40, 4000))
-
-    def change(inputs, right):
-        x = np.pad(inputs["samples"][shift:], (0, 1 << 16))[:43844]
-        return {"input": x.reshape(1, -1, 1).astype(np.float32)}
-
-    return f"begun {shift} samples later", change
+    return f"begun {shift} samples later", Otherwise(cut, {"shift": shift})
 
 
 def swapped(i, r):
     return {**r, "onsets": r["frames"], "frames": r["onsets"]}
 
 
-def pitch_notes(inputs, onset, frame, shortest):
+def pitch_notes(inputs, *, onset=0.5, frame=0.3, shortest=11):
     a, b = inputs["onsets"][0], inputs["frames"][0]
     found = []
     for key in range(a.shape[1]):
@@ -54,26 +65,24 @@ def pitch_notes(inputs, onset, frame, shortest):
 
 def onset(rng):
     value = float(rng.choice([0.1, 0.2, 0.3]))
-    return f"onset {value}", lambda i, r: pitch_notes(i, value, 0.3, 11)
+    return f"onset {value}", Otherwise(pitch_notes, {"onset": value})
 
 
 def frame(rng):
     value = float(rng.choice([0.1, 0.5, 0.6]))
-    return f"frame {value}", lambda i, r: pitch_notes(i, 0.5, value, 11)
+    return f"frame {value}", Otherwise(pitch_notes, {"frame": value})
 
 
 PITCH = (
     Fault(name="resampler", stage="resample", causes=("resampler",), make=resampled),
-    Fault(name="rate", stage="resample", causes=("sample-rate",),
-          make=fixed("not resampled", lambda i, r: {"samples": (i["sound"][: r["samples"].size] / 32768.0).astype(np.float32)})),
+    Fault(name="rate", stage="resample", causes=("sample-rate",), make=lambda rng: listening("not resampled", way="not resampled")),
     Fault(name="gain", stage="resample", causes=("audio-scale", "knob-full", "normalisation", "values-scaled"), make=gain),
     Fault(name="polarity", stage="resample", causes=("polarity", "inverted"), make=fixed("upside down", lambda i, r: {"samples": -r["samples"]})),
     Fault(name="peak", stage="resample", causes=("peak-normalised",),
           make=fixed("loudest is 1", lambda i, r: {"samples": (r["samples"] / np.abs(r["samples"]).max()).astype(np.float32)})),
     Fault(name="crop", stage="window", causes=("audio-crop", "knob-start"), make=begun),
     Fault(name="half", stage="window", causes=("float16",), make=fixed("float16", lambda i, r: {"input": half(r["input"])})),
-    Fault(name="bytes", stage="resample", causes=("byte-order",), make=fixed("bytes swapped", lambda i, r: {
-        "samples": np.convolve(i["sound"].byteswap() / 32768.0, _low(), "same")[::2].astype(np.float32)})),
+    Fault(name="bytes", stage="resample", causes=("byte-order",), make=lambda rng: listening("bytes swapped", swapped=True)),
     Fault(name="swapped", stage="model", causes=("outputs-swapped",), make=fixed("onsets and frames swapped", swapped)),
     Fault(name="sigmoid", stage="model", causes=("sigmoid-twice",), make=fixed("sigmoid again", lambda i, r: {**r, "onsets": sigmoid(r["onsets"])})),
     Fault(name="onset", stage="notes", causes=("knob-onset", "score-threshold"), make=onset),
@@ -200,28 +209,31 @@ SPEECH = (
 SCALE, ZERO = 0.10196078568696976, -128
 
 
-def quantised(say, rounding, *, scale=SCALE, zero=ZERO):
-    def change(inputs, right):
-        return {
-            "input_audio": np.clip(rounding(inputs["mel"].astype(np.float64) / scale) + zero, -128, 127).astype(np.int8)
-        }
+ROUNDINGS = {"to even": np.round, "truncated": np.trunc, "rounded up": np.ceil}
 
-    return say, change
+
+def requantised(inputs, *, rounding="to even", scale=SCALE, zero=ZERO):
+    x = ROUNDINGS[rounding](inputs["mel"].astype(np.float64) / scale)
+    return {"input_audio": np.clip(x + zero, -128, 127).astype(np.int8)}
+
+
+def quantised(say, **options):
+    return say, Otherwise(requantised, options)
 
 
 def rounded(rng):
-    name, way = [("truncated", np.trunc), ("rounded up", np.ceil)][rng.integers(2)]
-    return quantised(name, way)
+    way = str(rng.choice(["truncated", "rounded up"]))
+    return quantised(way, rounding=way)
 
 
 def zeroed(rng):
     zero = int(rng.choice([-127, -126, -129, 0]))
-    return quantised(f"zero point {zero}", np.round, zero=zero)
+    return quantised(f"zero point {zero}", zero=zero)
 
 
 def rescaled(rng):
     scale = float(rng.choice([26 / 256, 0.1, SCALE * 1.05, SCALE * 0.9]))
-    return quantised(f"scale {scale:.5g}", np.round, scale=scale)
+    return quantised(f"scale {scale:.5g}", scale=scale)
 
 
 WAKE = (

@@ -6,15 +6,16 @@ import unicodedata
 
 import numpy as np
 
-from . import Fault, fixed, softmax
+from . import Fault, Otherwise, fixed, softmax
 
 LETTERS = "ءآأؤإئابةتثجحخدذرزسشصضطظعغـفقكلمنهوي .,،؛:؟!()-\"'\n"
 
 
-def tokens(text, *, offset=4, form="NFC", keep=False, reverse=False):
-    bare = [c for c in unicodedata.normalize(form, text) if keep or not ("\u064b" <= c <= "\u0652" or c == "\u0670")]
+def tokens(inputs, *, form="NFC", reverse=False):
+    text = unicodedata.normalize(form, str(inputs["text"][0]))
+    bare = [c for c in text if not ("\u064b" <= c <= "\u0652" or c == "\u0670")]
     bare = bare[::-1] if reverse else bare
-    ids = [LETTERS.index(c) + offset if c in LETTERS else 1 for c in bare]
+    ids = [LETTERS.index(c) + 4 if c in LETTERS else 1 for c in bare]
     return {"ids": np.asarray([ids], np.int64), "letters": np.asarray(bare, dtype=object)}
 
 
@@ -44,9 +45,9 @@ def signs(inputs, chance):
 
 FAULTS = (
     Fault(name="offset", stage="tokenize", causes=("token-offset",), make=offset),
-    Fault(name="backwards", stage="tokenize", causes=("text-order", "token-order"), make=fixed("backwards", lambda i, r: tokens(str(i["text"][0]), reverse=True))),
+    Fault(name="backwards", stage="tokenize", causes=("text-order", "token-order"), make=lambda rng: ("backwards", Otherwise(tokens, {"reverse": True}))),
     Fault(name="marks", stage="tokenize", causes=("special-tokens",), make=marked),
-    Fault(name="decomposed", stage="tokenize", causes=("unicode-form",), make=fixed("NFD", lambda i, r: tokens(unicodedata.normalize("NFD", str(i["text"][0])), form="NFD"))),
+    Fault(name="decomposed", stage="tokenize", causes=("unicode-form",), make=lambda rng: ("NFD", Otherwise(tokens, {"form": "NFD"}))),
     Fault(name="softmax", stage="model", causes=("softmax-added", "softmax-twice"), make=fixed("softmax in the app", lambda i, r: {"logits": softmax(r["logits"])})),
     Fault(name="composed", stage="decode", causes=("unicode-form",), make=fixed("NFD behind", lambda i, r: {
         **r, "vowelled": np.asarray([unicodedata.normalize("NFD", str(r["vowelled"][0]))], dtype=object)})),
