@@ -66,6 +66,10 @@ class Case:
         return f"{self.pipeline}/{' + '.join(one.name for one in self.faults)}"
 
 
+class NoEffectError(Exception):
+    """A fault that changes nothing cannot be found, and counts as nothing."""
+
+
 class Recorders:
     """The recorders in turn; those of other languages are driven through a process."""
 
@@ -149,7 +153,7 @@ def recorded(case: Case, folder: Path, recorders: Recorders) -> tuple[str, list[
         if shown >= {fault.stage for fault in case.faults if fault.make}:
             return language, said
         shutil.rmtree(folder)
-    raise SystemExit(f"{case.name} shows in none of the cases, whatever is drawn")
+    raise NoEffectError(f"{case.name} shows in none of the cases, whatever is drawn")
 
 
 def attempted(case: Case, folder: Path, recorders: Recorders, rng: Any) -> tuple[str, list[str], set[str]]:
@@ -243,7 +247,11 @@ def main() -> int:
             *pairs(arguments.seed, arguments.pairs, arguments.only),
         ):
             folder, begin = Path(temporary) / f"run-{case.number}", time.monotonic()
-            language, said = recorded(case, folder, recorders)
+            try:
+                language, said = recorded(case, folder, recorders)
+            except NoEffectError as nothing:
+                print(f"none  {nothing}", flush=True)
+                continue
             row = judge(case, found(case, folder)) | {
                 "said": said,
                 "recorder": language,
