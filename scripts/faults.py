@@ -127,8 +127,10 @@ def calls(case: Case, pipeline: Pipeline, play: Player, runtime: dict, changes: 
             except EdgecheckError:
                 break  # the device's model does not take what the faulty stage made: the app stops here
             if stage.name in changes:
-                made = dict(changes[stage.name](given, outputs))
-                effect |= {stage.name} if differs(made, outputs) else set()
+                whole, alone = changes[stage.name]
+                made = dict(whole(given, outputs))
+                others = [outputs, *(dict(one(given, outputs)) for one in alone if len(alone) > 1)]
+                effect |= {stage.name} if all(differs(made, other) for other in others) else set()
                 outputs = made
             for key, value in outputs.items():
                 yield tensor(stage.name, key, value)
@@ -165,7 +167,8 @@ def attempted(case: Case, folder: Path, recorders: Recorders, rng: Any) -> tuple
             continue
         words, change = fault.make(rng)
         said.append(words)
-        changes[fault.stage] = both(changes[fault.stage], change) if fault.stage in changes else change
+        before = changes.get(fault.stage)
+        changes[fault.stage] = (both(before[0], change), [*before[1], change]) if before else (change, [change])
     pipeline, place = load(str(ROOT / "golden" / case.pipeline / "pipeline.py"))
     devices = DEVICES[case.pipeline]
     on, runtime, models = devices[case.number % len(devices)]
