@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from edgecheck.cli import VERBS
+from edgecheck.golden.causes.geometry import WORDS
+from edgecheck.golden.causes.knobs import CAUSES
+from edgecheck.golden.causes.memory import SAID
+from edgecheck.golden.causes.spectra import TURNED
+from edgecheck.golden.causes.texts import CHANGES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -68,3 +73,14 @@ def test_no_file_names_a_machine_or_a_registry():
         if (ROOT / name).is_file() and wrong.search((ROOT / name).read_bytes().decode("utf-8", "replace"))
     ]
     assert named == []
+
+
+def test_every_cause_has_its_row_in_the_docs():
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|", (ROOT / "docs/causes.md").read_text("utf-8"), re.M)
+    source = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "src/edgecheck/golden/causes").glob("*.py")))
+    named = set(re.findall(r'\bids?=\(?"([a-z0-9-]+)"', source))
+    named |= {*CAUSES.values(), *SAID, *CHANGES, *(cause for cause, _ in TURNED.values())}
+    named |= {word for word, _, _ in WORDS.values()}
+    assert named - set(rows) == set()
+    assert len(rows) == len(set(rows))
+    assert [row for row in rows if f'"{row}"' not in source and not row.endswith("puts-swapped")] == []

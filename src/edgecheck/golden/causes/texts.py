@@ -56,6 +56,26 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
             yield from _texts(name, "output")
         elif trial.meaning(name).kind == "tokens" and value.dtype.kind in "iu":
             yield from _tokens(trial, name)
+    yield from _backwards([name for name, value in trial.ours.items() if _is_row(trial, name, value)])
+
+
+def _is_row(trial: Trial, name: str, value: numpy.ndarray) -> bool:
+    """Tokens or letters, more than one."""
+    return value.size > 1 and (value.dtype.kind in "OUS" or trial.meaning(name).kind == "tokens")
+
+
+def _backwards(names: list[str]) -> Iterator[Hypothesis]:
+    """Tokens and their letters in the reverse order at once."""
+    if len(names) > 1:
+        yield Hypothesis(
+            id="token-order",
+            say=f"the device's {', '.join(names)} stand backwards",
+            on="output",
+            apply=lambda trial, arrays: {**arrays, **{name: arrays[name][..., ::-1] for name in names}},
+            ours=f"# {', '.join(names)}: backwards",
+            device="keep the order of the text",
+            cost=1.2,
+        )
 
 
 def _texts(name: str, on: Place) -> Iterator[Hypothesis]:
