@@ -30,6 +30,7 @@ in recorders/ (docs/recorders.md); what it writes is the same format.
 Exit codes: 0 recorded; 2 the pipeline or the command is wrong; 3 a stage or a runtime failed.
 """
 RUNNERS = ("local", "tflm")
+SECTIONS = ("model", "wrapper", "device", "runtime", "conditions")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     facts: dict[str, dict[str, Any]] = {}
     for key, value in pairs(arguments.fact, "--fact").items():
         section, _, name = key.partition(".")
+        if section not in SECTIONS or not name:
+            raise EdgecheckError(f"--fact {key}: a fact is SECTION.KEY", help=f"sections: {', '.join(SECTIONS)}")
         facts.setdefault(section, {})[name] = value
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     samples = [_launch(arguments, common, number) for number in range(arguments.launches)]

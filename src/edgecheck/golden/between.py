@@ -33,7 +33,7 @@ def compare(run: GoldenRun, reference: GoldenRun, meanings: Meanings | None = No
     return Comparison(
         replayed=False,
         pipeline=run.pipeline, ours=str(reference.folder), device=str(run.folder), facts=facts,
-        stages=tuple(_stage(name, run, reference, known) for name in run.stages),
+        stages=tuple(_stage(name, run, reference, known) for name in run.stages if run.cases or reference.cases),
         mismatches=tuple(mismatches.values()), monitors=monitors,
         notes=(
             "two recordings were compared: a stage that differs may have been handed something else",

@@ -131,12 +131,16 @@ _REMEDY = {
 
 def _model(comparison: Comparison) -> Iterator[Finding]:
     ours, device = (comparison.facts.get(side, {}).get("model", {}) for side in ("ours", "device"))
-    if ours.get("sha256") and device.get("sha256") and ours["sha256"] != device["sha256"]:
+    if not comparison.stages or not ours.get("sha256") or not device.get("sha256"):
+        return
+    if ours["sha256"] != device["sha256"]:
+        sides = ("the device", "the pipeline") if comparison.replayed else ("this run", "the reference")
         yield Finding(
             rule="EC407", severity="warning", model=comparison.device,
-            message=f"the device ran another model file ({device.get('name', '?')} {device['sha256'][:12]}) than the "
-            f"pipeline has ({ours.get('name', '?')} {ours['sha256'][:12]})",
-            help="replay with the file that was shipped: --model STAGE=FILE; what differs at the model may be meant",
+            message=f"{sides[0]} has another model file ({device.get('name', '?')} {device['sha256'][:12]}) than "
+            f"{sides[1]} ({ours.get('name', '?')} {ours['sha256'][:12]})",
+            help="replay with the file that was shipped: --model STAGE=FILE; what differs at the model may be meant"
+            if comparison.replayed else "what differs at the model may be meant: --allow model",
         )  # fmt: skip
 
 
