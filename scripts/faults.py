@@ -98,8 +98,10 @@ def tensor(stage: str, name: str, value: Any) -> tuple:
     return ("tensor", stage, name, value.dtype.name, list(value.shape), value.tobytes(), "", False)
 
 
-def calls(case: Case, pipeline: Pipeline, play: Player, runtime: dict, changes: dict, effect: set) -> Iterator[tuple]:
-    """The recorder's calls of a device that has the faults."""
+def calls(
+    case: Case, pipeline: Pipeline, play: Player, right: Player, runtime: dict, changes: dict, effect: set
+) -> Iterator[tuple]:
+    """The recorder's calls of a device that has the faults; `right` has none of them."""
     yield ("open", pipeline.name, list(pipeline.order), 1 << 30, False)
     for key, value in runtime.items():
         yield ("fact", "runtime", key, value)
@@ -126,6 +128,10 @@ def calls(case: Case, pipeline: Pipeline, play: Player, runtime: dict, changes: 
                 outputs = play.run(stage, used).outputs
             except EdgecheckError:
                 break  # the device's model does not take what the faulty stage made: the app stops here
+            if memory:
+                if fresh:
+                    right.begin(stage)
+                effect |= {stage.name} if differs(outputs, right.run(stage, given).outputs) else set()
             if stage.name in changes:
                 whole, alone = changes[stage.name]
                 made = dict(whole(given, outputs))
@@ -152,9 +158,11 @@ def recorded(case: Case, folder: Path, recorders: Recorders) -> tuple[str, list[
     for attempt in range(8):
         rng = numpy.random.default_rng([case.seed, case.number, attempt])
         language, said, shown = attempted(case, folder, recorders, rng)
-        if shown >= {fault.stage for fault in case.faults if fault.make}:
+        if shown >= {fault.stage for fault in case.faults}:
             return language, said
         shutil.rmtree(folder)
+        if not any(fault.make for fault in case.faults):
+            break  # nothing is drawn
     raise NoEffectError(f"{case.name} shows in none of the cases, whatever is drawn")
 
 
@@ -173,10 +181,13 @@ def attempted(case: Case, folder: Path, recorders: Recorders, rng: Any) -> tuple
     devices = DEVICES[case.pipeline]
     on, runtime, models = devices[case.number % len(devices)]
     language, way = recorders.of(case.number)
-    with sides.player(pipeline, place, on, runtime, models) as play:
+    with (
+        sides.player(pipeline, place, on, runtime, models) as play,
+        sides.player(pipeline, place, on, runtime, models) as right,
+    ):
         model = next(stage for stage in pipeline.stages if stage.name == "model")
         facts = {k: v for k, v in play.served(model).about["runtime"].items() if isinstance(v, int | str)}
-        problem = way(list(calls(case, pipeline, play, facts, changes, effect)), folder)
+        problem = way(list(calls(case, pipeline, play, right, facts, changes, effect)), folder)
     if problem:
         raise SystemExit(f"{case.name}: the {language} recorder: {problem}")
     return language, said, effect
