@@ -32,7 +32,7 @@ FAMILIES = (
     "yuv",
     "channels",
     "geometry",
-    "values",
+    "inside", "values",
     "precision",
     "layout",
     "decoder",
