@@ -44,11 +44,12 @@ TURNS: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognised:
-    """A way with its line: the tensor is `factor * level + offset`."""
+    """A way with its line: the tensor is `factor * level + offset`. `bottom`: the least logarithm that it shows."""
 
     way: Mel
     factor: float
     offset: float
+    bottom: float
 
 
 def recognise(sound: numpy.ndarray, levels: numpy.ndarray, rate: int, *, near: Mel | None = None) -> Recognised | None:
@@ -179,13 +180,14 @@ def _settled(sound: numpy.ndarray, levels: numpy.ndarray, way: Mel) -> Recognise
     factor, offset = line(raw[seen], levels[seen])
     if factor <= 0 or not np.isfinite(factor):
         return None
-    span = (levels.max() - levels.min()) / factor
+    span = float(levels.max() - levels.min()) / factor
     best, left = way, float("inf")
     for one in _bottoms(way, (levels.min() - offset) / factor, span if np.sum(~seen) > 1 else 0.0):
         now = float(np.mean((factor * level(energy, one) + offset - levels) ** 2)) / max(1e-12, float(levels.var()))
         if now < 0.5 * left and left > ENOUGH / 1000:
             best, left = one, now
-    return Recognised(way=best, factor=factor, offset=offset) if left < ENOUGH else None
+    bottom = float(levels.min() - offset) / factor
+    return Recognised(way=best, factor=factor, offset=offset, bottom=bottom) if left < ENOUGH else None
 
 
 def _bottoms(way: Mel, least: float, span: float) -> Iterator[Mel]:

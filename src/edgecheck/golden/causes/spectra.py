@@ -162,15 +162,18 @@ def _several(trial: Trial, sound: str, name: str, found: Recognised) -> Iterator
     if theirs is None:
         return
     way = replace(theirs.way, loudest=found.way.loudest)
+    if way.span or way.floor <= UNSEEN:
+        way = replace(way, floor=found.way.floor)  # it is not seen where the levels are cut
     if not way.span or _near(way.span, found.way.span):
         way = replace(way, span=found.way.span)
-    if way.span:
-        way = replace(way, floor=found.way.floor)  # it is not seen where the levels are cut
     stretch = next((one for one in BASES if _near(theirs.factor, found.factor * one)), 1.0)
     way = replace(way, stretch=stretch)
-    fields = tuple(one for one in TURNED if one != "size" and not _same(found.way, way, one))
-    if 1 < len(fields) <= 3:
-        yield _hypothesis(sound, name, found, way, fields)
+    fields = [one for one in TURNED if one != "size" and not _same(found.way, way, one)]
+    hidden = found.way.floor <= UNSEEN and math.log(way.floor) <= found.bottom + 1e-3
+    if hidden and "floor" in fields and len(fields) > 1:
+        fields.remove("floor")  # ours may be the same, below what our tensor shows
+    if 1 <= len(fields) <= 3 and (hidden or len(fields) > 1):
+        yield _hypothesis(sound, name, found, way, tuple(fields))
 
 
 def _near(one: float, other: float) -> bool:
