@@ -11,6 +11,7 @@ often each was found. `--pairs`: two faults at once, at one stage or at two.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import shutil
 import subprocess
@@ -34,12 +35,13 @@ from edgecheck.golden import sides  # noqa: E402
 from edgecheck.golden.compared import Comparison, unpack  # noqa: E402
 from edgecheck.golden.play import Player, load  # noqa: E402
 from edgecheck.packages import default_folder  # noqa: E402
-from edgecheck.pipeline import INPUT, Pipeline, step  # noqa: E402
+from edgecheck.pipeline import INPUT, Pipeline, Stage, step  # noqa: E402
 from faulty import Fault, both, face, onet, sound, text, together  # noqa: E402
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "face": face.FAULTS, "onet": onet.FAULTS, "pitch": sound.PITCH, "speech": sound.SPEECH, "wake": sound.WAKE, "text": text.FAULTS,
 }  # fmt: skip
+BEHIND: dict[str, dict[str, Any]] = {}  # stage → the memory that the step before began with
 #: What the device's model runs in, other than the replay where there is another.
 PITCH = default_folder() / "basic_pitch" / "basic_pitch" / "saved_models" / "icassp_2022" / "nmp.tflite"
 DEVICES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
@@ -125,7 +127,7 @@ def calls(
             else:
                 used, kept[stage.name] = given, given
             try:
-                outputs = play.run(stage, used).outputs
+                outputs = behind(play, stage, used, fresh) if memory == "late state" else play.run(stage, used).outputs
             except EdgecheckError:
                 break  # the device's model does not take what the faulty stage made: the app stops here
             if memory:
@@ -141,6 +143,18 @@ def calls(
             for key, value in outputs.items():
                 yield tensor(stage.name, key, value)
             chain[stage.name] = outputs
+
+
+def behind(play: Player, stage: Stage, given: dict, fresh: bool) -> dict:
+    """A step that works on the memory which the step before began with; the memory itself goes on as it should."""
+    now = copy.deepcopy(play.states[stage.name])
+    earlier = now if fresh else BEHIND[stage.name]
+    BEHIND[stage.name] = now
+    play.states[stage.name] = copy.deepcopy(earlier)
+    outputs = play.run(stage, given).outputs
+    play.states[stage.name] = copy.deepcopy(now)
+    play.run(stage, given)
+    return outputs
 
 
 def differs(made: dict, right: dict) -> bool:

@@ -269,6 +269,16 @@ def test_what_is_done_to_text_and_tokens_is_named():
     assert case(letters("größer"), letters("gröÃŸer".replace("ö", "Ã¶").replace("ÃŸ", "Ã\x9f"))) == ("text-encoding",)
 
 
+def test_tokens_and_letters_go_together():
+    def case(change):
+        ours = {"ids": np.asarray([[5, 9, 2, 30, 4]], np.int64), "letters": letters(*"abcde")}
+        kinds = {"ids": Meaning(kind="tokens"), "letters": Meaning(kind="text")}
+        return named([plain(ours, {name: change(value) for name, value in ours.items()}, kinds)], devices_equal)[0]
+
+    assert case(lambda x: x[..., ::-1]) == ("token-order",)
+    assert case(lambda x: x[..., :3]) == ("tokens-cut",)
+
+
 def devices_equal(name, ours, device):
     return ours.shape == device.shape and bool(np.all(ours == device))
 

@@ -8,9 +8,10 @@ from . import Fault, Otherwise, fixed, half, sigmoid
 
 
 # --- pitch ---------------------------------------------------------------------------------------------------------
-def listened(inputs, *, way="filtered", swapped=False):
+def listened(inputs, *, way="filtered", swapped=False, bits=16):
     """The sound at half its rate."""
-    x = (inputs["sound"].byteswap() if swapped else inputs["sound"]) / 32768.0
+    x = inputs["sound"].byteswap() if swapped else inputs["sound"]
+    x = (x.astype(np.int32) // (1 << (16 - bits)) * (1 << (16 - bits))) / 32768.0
     size = (x.size + 1) // 2
     made = {
         "filtered": lambda: np.convolve(x, _low(), "same")[::2],
@@ -83,6 +84,7 @@ PITCH = (
     Fault(name="crop", stage="window", causes=("audio-crop", "knob-start"), make=begun),
     Fault(name="half", stage="window", causes=("float16",), make=fixed("float16", lambda i, r: {"input": half(r["input"])})),
     Fault(name="bytes", stage="resample", causes=("byte-order",), make=lambda rng: listening("bytes swapped", swapped=True)),
+    Fault(name="bits", stage="resample", causes=("audio-bits",), make=lambda rng: listening("8 bits", bits=8)),
     Fault(name="swapped", stage="model", causes=("outputs-swapped",), make=fixed("onsets and frames swapped", swapped)),
     Fault(name="sigmoid", stage="model", causes=("sigmoid-twice",), make=fixed("sigmoid again", lambda i, r: {**r, "onsets": sigmoid(r["onsets"])})),
     Fault(name="onset", stage="notes", causes=("knob-onset", "score-threshold"), make=onset),
@@ -109,10 +111,11 @@ def mels(
     power=2,
     floor=1e-10,
     kind="db",
-    before=None,
+    span=80,
+    relative=True,
     rate=16000,
 ):
-    x = clip.astype(np.float64) if before is None else before(clip.astype(np.float64))
+    x = clip.astype(np.float64)
     n = np.arange(size)
     w = {"hann": 0.5 - 0.5 * np.cos(2 * np.pi * n / size), "hamming": 0.54 - 0.46 * np.cos(2 * np.pi * n / size),
          "symmetric": np.hanning(size), "blackman": 0.42 - 0.5 * np.cos(2 * np.pi * n / size) + 0.08 * np.cos(4 * np.pi * n / size),
@@ -138,8 +141,8 @@ def mels(
         m[b] *= 2 / (f[b + 2] - f[b]) if norm else 1
     e = np.maximum(s @ m.T, floor)
     level = 10 * np.log10(e) if kind == "db" else np.log(e)
-    level = level - level.max()
-    level = np.maximum(level, -80)
+    level = level - level.max() if relative else level
+    level = np.maximum(level, level.max() - span)
     return ((level + 40) / 40)[None].astype(np.float32)
 
 
@@ -171,6 +174,11 @@ def floored(rng):
     return spectrum(f"floor {value}", floor=value)
 
 
+def spanned(rng):
+    value = int(rng.choice([40, 60, 100]))
+    return spectrum(f"{value} dB", span=value)
+
+
 def emphasised(rng):
     value = float(rng.choice([0.97, 0.95]))
     return f"pre-emphasis {value}", lambda i, r: {
@@ -199,6 +207,8 @@ SPEECH = (
     Fault(name="floor", stage="spectrogram", causes=("log-floor",), make=floored),
     Fault(name="log", stage="spectrogram", causes=("log-base", "log-kind"), make=lambda rng: spectrum("natural logarithm", kind="ln")),
     Fault(name="rate", stage="spectrogram", causes=("sample-rate",), make=lambda rng: spectrum("bands for 22050 Hz", rate=22050)),
+    Fault(name="range", stage="spectrogram", causes=("log-range", "knob-span"), make=spanned),
+    Fault(name="reference", stage="spectrogram", causes=("log-reference",), make=lambda rng: spectrum("absolute levels", relative=False)),
     Fault(name="emphasis", stage="repeat", causes=("pre-emphasis",), make=emphasised),
     Fault(name="later", stage="repeat", causes=("audio-crop",), make=later),
     Fault(name="half", stage="spectrogram", causes=("float16",), make=fixed("float16", lambda i, r: {"input": half(r["input"])})),
@@ -241,6 +251,8 @@ WAKE = (
     Fault(name="features reset", stage="features", causes=("state-reset-each-step",), memory="always"),
     Fault(name="features late", stage="features", causes=("input-one-step-late",), memory="late input"),
     Fault(name="features stale", stage="features", causes=("stale-first-frame",), memory="first input"),
+    Fault(name="features behind", stage="features", causes=("state-off-by-one",), memory="late state"),
+    Fault(name="vote behind", stage="vote", causes=("state-off-by-one",), memory="late state"),
     Fault(name="rounding", stage="quantize", causes=("quantise-rounding",), make=rounded),
     Fault(name="zero point", stage="quantize", causes=("zero-point", "knob-zero"), make=zeroed),
     Fault(name="scale", stage="quantize", causes=("quantise-scale", "normalisation"), make=rescaled),

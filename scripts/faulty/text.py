@@ -11,11 +11,11 @@ from . import Fault, Otherwise, fixed, softmax
 LETTERS = "ءآأؤإئابةتثجحخدذرزسشصضطظعغـفقكلمنهوي .,،؛:؟!()-\"'\n"
 
 
-def tokens(inputs, *, form="NFC", reverse=False):
+def tokens(inputs, *, form="NFC", reverse=False, unknown=1):
     text = unicodedata.normalize(form, str(inputs["text"][0]))
     bare = [c for c in text if not ("\u064b" <= c <= "\u0652" or c == "\u0670")]
     bare = bare[::-1] if reverse else bare
-    ids = [LETTERS.index(c) + 4 if c in LETTERS else 1 for c in bare]
+    ids = [LETTERS.index(c) + 4 if c in LETTERS else unknown for c in bare]
     return {"ids": np.asarray([ids], np.int64), "letters": np.asarray(bare, dtype=object)}
 
 
@@ -30,6 +30,11 @@ def marked(rng):
         **r,
         "ids": np.pad(r["ids"], ((0, 0), (1, 1)), constant_values=((0, 0), (first, last))),
     }
+
+
+def shortened(rng):
+    length = int(rng.choice([8, 12, 16]))
+    return f"{length} letters", lambda i, r: {"ids": r["ids"][:, :length], "letters": r["letters"][:length]}
 
 
 def signs(inputs, chance):
@@ -48,6 +53,8 @@ FAULTS = (
     Fault(name="backwards", stage="tokenize", causes=("text-order", "token-order"), make=lambda rng: ("backwards", Otherwise(tokens, {"reverse": True}))),
     Fault(name="marks", stage="tokenize", causes=("special-tokens",), make=marked),
     Fault(name="decomposed", stage="tokenize", causes=("unicode-form",), make=lambda rng: ("NFD", Otherwise(tokens, {"form": "NFD"}))),
+    Fault(name="unknown", stage="tokenize", causes=("knob-unknown",), make=lambda rng: ("unknown is 0", Otherwise(tokens, {"unknown": 0}))),
+    Fault(name="cut", stage="tokenize", causes=("tokens-cut",), make=shortened),
     Fault(name="softmax", stage="model", causes=("softmax-added", "softmax-twice"), make=fixed("softmax in the app", lambda i, r: {"logits": softmax(r["logits"])})),
     Fault(name="composed", stage="decode", causes=("unicode-form",), make=fixed("NFD behind", lambda i, r: {
         **r, "vowelled": np.asarray([unicodedata.normalize("NFD", str(r["vowelled"][0]))], dtype=object)})),

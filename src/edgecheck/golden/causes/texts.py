@@ -56,7 +56,10 @@ def hypotheses(trial: Trial) -> Iterator[Hypothesis]:
             yield from _texts(name, "output")
         elif trial.meaning(name).kind == "tokens" and value.dtype.kind in "iu":
             yield from _tokens(trial, name)
-    yield from _backwards([name for name, value in trial.ours.items() if _is_row(trial, name, value)])
+    together = [name for name, value in trial.ours.items() if _is_row(trial, name, value)]
+    if len(together) > 1:
+        yield _backwards(together)
+        yield from _cut(trial, together)
 
 
 def _is_row(trial: Trial, name: str, value: numpy.ndarray) -> bool:
@@ -64,17 +67,32 @@ def _is_row(trial: Trial, name: str, value: numpy.ndarray) -> bool:
     return value.size > 1 and (value.dtype.kind in "OUS" or trial.meaning(name).kind == "tokens")
 
 
-def _backwards(names: list[str]) -> Iterator[Hypothesis]:
+def _backwards(names: list[str]) -> Hypothesis:
     """Tokens and their letters in the reverse order at once."""
-    if len(names) > 1:
+    return Hypothesis(
+        id="token-order",
+        say=f"the device's {', '.join(names)} stand backwards",
+        on="output",
+        apply=lambda trial, arrays: {**arrays, **{name: arrays[name][..., ::-1] for name in names}},
+        ours=f"# {', '.join(names)}: backwards",
+        device="keep the order of the text",
+        cost=1.2,
+    )
+
+
+def _cut(trial: Trial, names: list[str]) -> Iterator[Hypothesis]:
+    """Tokens and their letters cut at one length."""
+    lengths = {trial.device[name].shape[-1] for name in names if name in trial.device and trial.device[name].ndim}
+    if len(lengths) == 1 and (length := lengths.pop()) < max(trial.ours[name].shape[-1] for name in names):
         yield Hypothesis(
-            id="token-order",
-            say=f"the device's {', '.join(names)} stand backwards",
+            id="tokens-cut",
+            say=f"the device cuts {', '.join(names)} at {length}",
             on="output",
-            apply=lambda trial, arrays: {**arrays, **{name: arrays[name][..., ::-1] for name in names}},
-            ours=f"# {', '.join(names)}: backwards",
-            device="keep the order of the text",
-            cost=1.2,
+            apply=lambda trial, arrays: {**arrays, **{name: arrays[name][..., :length] for name in names}},
+            ours="".join(f"{name} = {name}[..., :{length}]; " for name in names).rstrip("; "),
+            device="make room for the longest text",
+            parameters={"length": length},
+            fit=1,
         )
 
 
