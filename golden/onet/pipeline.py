@@ -58,7 +58,9 @@ def nv21(photo):
     """(120, 160, 3) uint8 RGB to (180, 160) uint8: luma, then V and U in turn, as an Android camera gives them."""
     r, g, b = (photo[..., i].astype(numpy.float32) for i in range(3))
     y = 0.299 * r + 0.587 * g + 0.114 * b
-    chroma = [((c - y) / s + 128).reshape(HEIGHT // 2, 2, WIDTH // 2, 2).mean((1, 3)) for c, s in ((r, 1.402), (b, 1.772))]
+    chroma = [
+        ((c - y) / s + 128).reshape(HEIGHT // 2, 2, WIDTH // 2, 2).mean((1, 3)) for c, s in ((r, 1.402), (b, 1.772))
+    ]
     below = numpy.stack(chroma, axis=-1).reshape(HEIGHT // 2, WIDTH)
     return numpy.clip(numpy.round(numpy.concatenate([y, below])), 0, 255).astype(numpy.uint8)
 
@@ -67,8 +69,16 @@ def cases():
     """Frames of photographs, with boxes as the stages before would propose them."""
     folder = default_folder() / "scikit_image" / "skimage" / "data"
     parts = {
-        "astronaut": ("astronaut.png", (60, 0, 420, 270), [(48, 12, 92, 64), (52, 16, 88, 60), (40, 8, 100, 72), (4, 60, 52, 112)]),
-        "astronaut-near": ("astronaut.png", (140, 20, 300, 140), [(30, 20, 130, 118), (42, 30, 118, 110), (0, 0, 60, 60)]),
+        "astronaut": (
+            "astronaut.png",
+            (60, 0, 420, 270),
+            [(48, 12, 92, 64), (52, 16, 88, 60), (40, 8, 100, 72), (4, 60, 52, 112)],
+        ),
+        "astronaut-near": (
+            "astronaut.png",
+            (140, 20, 300, 140),
+            [(30, 20, 130, 118), (42, 30, 118, 110), (0, 0, 60, 60)],
+        ),
         "cat": ("chelsea.png", (40, 0, 440, 300), [(30, 10, 110, 100), (60, 30, 100, 80)]),
     }
     found = {}

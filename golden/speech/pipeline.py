@@ -81,7 +81,11 @@ PIPELINE = Pipeline(
     stages=(
         Stage("repeat", repeat, gives={"clip": audio(RATE)}),
         Stage("spectrogram", spectrogram, gives={"input": mel(RATE, "NTM")}),
-        Stage("model", Model(str(FILE), takes={"input_1": "input"}, gives={"Identity:0": "score"}), gives={"score": Meaning()}),
+        Stage(
+            "model",
+            Model(str(FILE), takes={"input_1": "input"}, gives={"Identity:0": "score"}),
+            gives={"score": Meaning()},
+        ),
         Stage("mark", mark, gives={"shown": Meaning(kind="text")}),
     ),
     cases=cases,
