@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgecheck.cli import main
+from golden_toy import at, pipeline, record
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")]
@@ -84,3 +85,26 @@ def test_a_broken_page_would_be_seen(tmp_path):
     found, console = shown(page, tmp_path / "profile")
     assert "nothing is not defined" in console
     assert "script" in found.elements
+
+
+def test_the_page_of_a_comparison_shows_its_pictures(tmp_path):
+    """Both sides of the tensor that differs, the difference and its histogram are there, and the images are drawn."""
+    run = record(tmp_path / "run", at("preprocess", "input", lambda value: value * 0.5))
+    page = tmp_path / "compared.html"
+    source = str(pipeline(tmp_path))
+    assert main(["compare", str(run), "--pipeline", source, "--output-format", "html", "--output-file", str(page)]) == 1
+    probe = (
+        "<script>addEventListener('load', () => { document.title = [...document.images]"
+        ".filter(one => one.naturalWidth > 1 && one.width > 1 && one.height > 1).length + ' drawn'; })</script>"
+    )
+    text = page.read_text("utf-8")
+    assert "<script" not in text
+    page.write_text(text.replace("</main>", f"</main>{probe}"), "utf-8")
+    found, console = shown(page, tmp_path / "profile")
+    words = " ".join(found.words)
+    assert console == ""
+    assert found.elements.count("img") >= 4
+    assert {"svg", "figure", "details", "table"} <= set(found.elements)
+    assert f"{found.elements.count('img')} drawn" in words or "drawn" in found.title
+    assert "input on the device" in words
+    assert "EC402" in words

@@ -18,6 +18,7 @@ def findings(comparison: Comparison) -> Iterator[Finding]:
     yield from _model(comparison)
     for stage in comparison.stages:
         yield from _stage(stage, comparison)
+    yield from _in_the_end(comparison)
     for one in comparison.mismatches:
         yield _mismatch(one, place)
     yield from _drifted(comparison)
@@ -50,6 +51,20 @@ def _stage(stage: StageCompared, comparison: Comparison) -> Iterator[Finding]:
                 rule="EC406", severity="error", model=comparison.device, place=f"case {one.case}",
                 message=f"what the app decides changes at {stage.name}/{one.name}: {one.decision}",
                 help="this is what a user sees; the cause is at the first stage that differs",
+            )  # fmt: skip
+
+
+def _in_the_end(comparison: Comparison) -> Iterator[Finding]:
+    """What the last stage decides otherwise because of what differs before it."""
+    last = next((one for one in reversed(comparison.stages) if one.along), None)
+    if comparison.first is None or last is None or last.state == "differs":
+        return
+    for one in last.along:
+        if one.decision:
+            yield Finding(
+                rule="EC406", severity="error", model=comparison.device, place=f"case {one.case}",
+                message=f"what the app decides changes in the end, at {one.stage}/{one.name}: {one.decision}",
+                help=f"this is what a user sees of the difference at '{comparison.first.name}'",
             )  # fmt: skip
 
 
