@@ -20,17 +20,17 @@ def units(found: Figures, meaning: Meaning, dtype: str) -> str:
         return found.problem
     if dtype in ("string", "object"):
         return f"{found.differing} of {found.count} differ"
-    ratio = f"{found.snr_db:.0f} dB" if found.power > 0 else "nothing to hold it against"
+    ratio = f", {found.snr_db:.0f} dB" if found.power > 0 else ""
     if not dtype.startswith(("float", "bfloat")):
         return f"{found.max_abs:g} step{'s' if found.max_abs != 1 else ''}, {found.differing} of {found.count} elements"
     if meaning.scale:
-        return f"{found.max_abs / meaning.scale:.3g} steps of its quantisation, {ratio}"
+        return f"{found.max_abs / meaning.scale:.3g} steps of its quantisation{ratio}"
     if meaning.kind == "image" and meaning.low is not None and meaning.high is not None:
         levels = found.max_abs / max(1e-12, meaning.high - meaning.low) * 255
-        return f"{levels:.3g} of 255 levels, {ratio}"
+        return f"{levels:.3g} of 255 levels{ratio}"
     if dtype == "float16":
-        return f"{_ulps(found):.3g} ULP of float16, {ratio}"
-    return f"{found.max_abs:.3g} on a range of {found.range:.3g}, {ratio}"
+        return f"{_ulps(found):.3g} ULP of float16{ratio}"
+    return f"{found.max_abs:.3g} on a range of {found.range:.3g}{ratio}"
 
 
 def _ulps(found: Figures) -> float:
