@@ -60,6 +60,7 @@ docs: $(SET_UP) ## the generated pages of docs/
 	$(RUN)python scripts/make_docs.py
 
 faults: environments models ## seeded wrapper faults: first stage and cause named? SEED=1 DRAWS=2 PAIRS=40
+	$(RUN)edgecheck doctor --make tflm
 	$(RUN)python scripts/faults.py --seed $(or $(SEED),1) --draws $(or $(DRAWS),2) --pairs $(or $(PAIRS),40)
 
 false-alarms: environments models ## correct runs held against one another: nothing may be found. SEED=1
