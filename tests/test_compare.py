@@ -475,3 +475,17 @@ def test_the_trap_inside_the_graph_is_named(tmp_path, models_dir, capfd):
     assert "255" in cause["say"]
     assert main(["compare", run, "--pipeline", source, "--model", shipped]) == 0
     capfd.readouterr()
+
+
+def test_against_now_measures_on_this_machine_only(tmp_path, capfd):
+    source = pipeline(tmp_path / "toy", count=1)
+    options = ["--launches", "2", "--runs", "5", "--warmup", "1", "--out", str(tmp_path / "toy" / "run")]
+    assert main(["record", str(source), *options]) == 0
+    assert main(
+        ["compare", str(tmp_path / "toy" / "run"), "--against", "now", "--allow", "model", "--output-format", "json"]
+    ) in (1, 3)
+    told = json.loads(capfd.readouterr().out.partition("\n")[2])
+    assert told["runs"][0]["replayed"]
+    assert {one["rule"] for one in told["findings"]} <= {"EC951", "EC952", "EC502"}
+    assert main(["compare", timed(tmp_path / "phone"), "--against", "now", "--pipeline", str(source)]) == 2
+    assert "this machine" in capfd.readouterr().err

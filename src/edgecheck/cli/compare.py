@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck import child
-from edgecheck.cli import output
+from edgecheck.cli import now, output
 from edgecheck.cli.record import RUNNERS, add_replay_options, interpreter, replay_options, say_progress
 from edgecheck.errors import EdgecheckError
 from edgecheck.findings import Finding
-from edgecheck.golden import pipelines
+from edgecheck.golden import GoldenRun, pipelines
 from edgecheck.golden.budget import Budget, parse
 from edgecheck.golden.compared import ComparedRun, Comparison
 from edgecheck.golden.findings import findings
@@ -48,7 +48,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pipeline", default="", metavar="FILE", help="default: pipeline.py in the run's folder or above"
     )
-    parser.add_argument("--against", type=Path, metavar="RUN", help="another golden run instead of a replay")
+    parser.add_argument(
+        "--against", type=Path, metavar="RUN",
+        help="another golden run instead of a replay; `now`: a replay, and latencies measured on this machine again",
+    )  # fmt: skip
     parser.add_argument(
         "--budget", action="append", default=[], metavar="TEXT", help="such as 'p90 model <= 12 ms'; repeatable"
     )
@@ -134,7 +137,7 @@ def _compared(folder: Path, arguments: argparse.Namespace, budgets: Sequence[Bud
 
 
 def _comparison(folder: Path, arguments: argparse.Namespace, *, pictures: bool) -> Comparison:
-    if arguments.against:
+    if _other(arguments):
         return _between(folder, arguments)
     recorded = read(folder)
     if not recorded.cases:
@@ -206,9 +209,19 @@ def _judged(folder: Path, arguments: argparse.Namespace, budgets: Sequence[Budge
     run = read(folder)
     for budget in budgets:
         yield from latency.judge(run, budget)
-    if arguments.against is None:
-        return
-    reference = read(arguments.against)
+    if str(arguments.against) == now.NOW:
+        with now.measured(run, arguments) as again:
+            yield from _spans(run, again, arguments, latency)
+    elif arguments.against is not None:
+        yield from _spans(run, read(arguments.against), arguments, latency)
+
+
+def _spans(run: GoldenRun, reference: GoldenRun, arguments: argparse.Namespace, latency: Any) -> Iterator[Finding]:
     if run.spans and reference.spans:
         for span in arguments.span or [None]:
             yield from latency.against(run, reference, span=span, allow=arguments.allow)
+
+
+def _other(arguments: argparse.Namespace) -> bool:
+    """Whether another recording takes the place of a replay."""
+    return arguments.against is not None and str(arguments.against) != now.NOW

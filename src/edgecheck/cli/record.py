@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise EdgecheckError(f"--fact {key}: a fact is SECTION.KEY", help=f"sections: {', '.join(SECTIONS)}")
         facts.setdefault(section, {})[name] = value
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    samples = [_launch(arguments, common, number) for number in range(arguments.launches)]
+    samples = launches(arguments, common, arguments.launches)
     pending = _pending(arguments.out or Path("golden"))
     told = child.call(
         interpreter(arguments), "edgecheck.golden.sides:record", timeout=arguments.timeout, label=arguments.pipeline,
@@ -143,8 +143,13 @@ def interpreter(arguments: argparse.Namespace) -> Path:
     return given if given is not None else Path(sys.executable)
 
 
-def _launch(arguments: argparse.Namespace, common: Mapping[str, Any], number: int) -> dict[str, Any]:
-    print(f"\rlaunch {number + 1} of {arguments.launches}", end="", file=sys.stderr, flush=True)
+def launches(arguments: argparse.Namespace, common: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """So many processes, measured one after the other; `arguments` holds `warmup` and `runs`."""
+    return [_launch(arguments, common, number, count) for number in range(count)]
+
+
+def _launch(arguments: argparse.Namespace, common: Mapping[str, Any], number: int, count: int) -> dict[str, Any]:
+    print(f"\rlaunch {number + 1} of {count}", end="", file=sys.stderr, flush=True)
     found = child.call(
         interpreter(arguments), "edgecheck.golden.sides:measure", timeout=arguments.timeout, label=arguments.pipeline,
         warmup=arguments.warmup, runs=arguments.runs, **common,
