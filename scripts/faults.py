@@ -82,7 +82,19 @@ class Recorders:
             self.ways["javascript"] = driving.Driver(["node", str(drivers / "drive.mjs")]).play
         if shutil.which("g++"):
             binary = str(folder / "drive")
-            subprocess.run(["g++", "-std=c++17", "-O1", "-o", binary, str(drivers / "drive.cpp")], check=True, cwd=ROOT)
+            subprocess.run(
+                [
+                    "g++",
+                    "-std=c++17",
+                    "-O1",
+                    f"-I{ROOT / 'recorders' / 'cpp'}",
+                    "-o",
+                    binary,
+                    str(drivers / "drive.cpp"),
+                ],
+                check=True,
+                cwd=ROOT,
+            )
             self.ways["c++"] = driving.Driver([binary]).play
         print(f"recorders: {', '.join(sorted(self.ways))}", flush=True)
 
