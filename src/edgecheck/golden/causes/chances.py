@@ -39,6 +39,7 @@ def softmax(x: numpy.ndarray) -> numpy.ndarray:
 
 
 def sigmoid(x: numpy.ndarray) -> numpy.ndarray:
+    """Of each value."""
     import numpy as np
 
     found: numpy.ndarray = 1 / (1 + np.exp(-np.clip(x, -80, 80)))
