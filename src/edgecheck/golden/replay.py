@@ -17,14 +17,15 @@ from edgecheck.errors import EdgecheckError
 from edgecheck.golden import Case, GoldenRun, Recorded, tolerance
 from edgecheck.golden.causes import Trial
 from edgecheck.golden.compared import Comparison, Mismatch, StageCompared, State, TensorCompared
-from edgecheck.golden.hashing import alike, digest
+from edgecheck.golden.hashing import digest
+from edgecheck.golden.inputs import Inputs
 from edgecheck.golden.judging import Judge, worst
 from edgecheck.golden.memory import alternatives
-from edgecheck.golden.monitors import Gathered, summarised, summary, too_few
+from edgecheck.golden.monitors import summarised, too_few
 from edgecheck.golden.pairing import Pairing, absent, pair
-from edgecheck.golden.play import Player, offline
+from edgecheck.golden.play import Player
 from edgecheck.golden.precision import gain, precision
-from edgecheck.pipeline import INPUT, Meaning, Model, Pipeline, Stage, Tolerance, step
+from edgecheck.pipeline import INPUT, Model, Pipeline, Stage, Tolerance, step
 
 MOST_TRIALS = 6  # differing cases of a stage that the search for a cause looks at
 MOST_BYTES = 256 << 20  # of their tensors
@@ -56,12 +57,7 @@ class Replay:
         self.run, self.pipeline, self.judge = run, alone.pipeline, judge
         self.alone, self.along = alone, along
         self.watched = {stage.name: _Watched() for stage in self.pipeline.stages}
-        self.offline: Mapping[str, Mapping[str, Any]] | None = None  # the pipeline's own cases, when they are needed
-        self.borrowed: set[str] = set()  # cases whose input is the pipeline's, since the run holds none
-        self.shown: set[str] = set()  # those of them whose hash says that it is the device's
-        self.refused: dict[str, str] = {}  # cases of that name whose input is another → why
-        self.lost: set[str] = set()  # cases whose input nobody has
-        self.gathered = Gathered()
+        self.inputs = Inputs(run, alone.pipeline)
 
     def walk(self) -> None:
         """Every case, in the order of the recording."""
@@ -82,7 +78,7 @@ class Replay:
 
     def _case(self, case: Case) -> None:
         recorded = {stage: {one.name: one for one in case.of(stage)} for stage in self.run.stages}
-        start = self._start(case, recorded)
+        start = self.inputs.start(case, recorded)
         chain: dict[str, dict[str, Any]] = {INPUT: start}  # the device's, ours where it recorded none
         ours: dict[str, dict[str, Any]] = {INPUT: dict(start)}
         borrowed: dict[str, set[str]] = {}  # stage → names that are ours in `chain`
@@ -90,74 +86,21 @@ class Replay:
             worker.report("stage", name=stage.name, case=case.name)
             self._stage(stage, case, recorded.get(stage.name, {}), chain, ours, borrowed)
 
-    def _start(self, case: Case, recorded: Mapping[str, Mapping[str, Recorded]]) -> dict[str, Any]:
-        """The input of a case: the device's, else the pipeline's own of the same name, unless it is another."""
-        declared = recorded.get(INPUT, {})
-        found = {name: self.run.values(case.name, one) for name, one in declared.items() if not one.withheld}
-        if found and all(name in found for name in self.pipeline.inputs):
-            return found
-        if self.offline is None:
-            self.offline = offline(self.pipeline)
-        mine = self.offline.get(case.name, {})
-        self._watch_input(case, declared, mine)
-        other = next((why for name, one in declared.items() if (why := self._another(case, one, mine.get(name)))), "")
-        if other:
-            self.refused[case.name] = other
-            self.gathered.apart.add(case.name)
-            return found
-        if not mine and not found:
-            self.lost.add(case.name)
-        if mine:
-            self.borrowed.add(case.name)
-            hashed = [name for name in mine if name not in found and name in declared]
-            if hashed and all(declared[name].sha256 for name in hashed):
-                self.shown.add(case.name)
-        return {**{name: value for name, value in mine.items() if name not in found}, **found}
-
-    def _another(self, case: Case, one: Recorded, mine: Any) -> str:
-        """Why the pipeline's own input is not what the device had; empty where it may be."""
-        if mine is None or not one.withheld:
-            return ""
-        if one.sha256 and one.sha256 != digest(mine, one.dtype):
-            return f"the hash of its '{one.name}' is not that of the pipeline's own case of this name"
-        if tuple(mine.shape) != one.shape:
-            return f"its '{one.name}' is {_sizes(one.shape)}, that of the pipeline's own case {_sizes(mine.shape)}"
-        told = self.run.aggregates(case.name, one)
-        if told is not None and not alike(told, summarised(mine, self._meant(one), INPUT).aggregates):
-            return f"its '{one.name}' has other aggregates than the pipeline's own case of this name"
-        return ""
-
-    def _watch_input(self, case: Case, declared: Mapping[str, Recorded], mine: Mapping[str, Any]) -> None:
-        for name, one in declared.items():
-            self._watch_device(case, one)
-            if one.withheld and name in mine:
-                self.gathered.ours(
-                    INPUT, name, self._meant(one), case.name, summarised(mine[name], self._meant(one), INPUT)
-                )
-
-    def _watch_device(self, case: Case, one: Recorded) -> None:
-        """What the device told of a tensor whose values it kept."""
-        told = self.run.aggregates(case.name, one) if one.withheld else None
-        if told is not None:
-            found = summary(told, one.shape, one.dtype, self._meant(one), one.stage)
-            self.gathered.device(one.stage, one.name, self._meant(one), case.name, found)
-
-    def _meant(self, one: Recorded) -> Meaning:
-        return self.pipeline.meaning(one.stage, one.name)
-
     def other_cases(self) -> None:
         """Where the device's inputs are not known: our own cases from the start, as a sample beside the device's."""
-        if not (self.refused or self.lost) or not any(one.device for one in self.gathered.tensors.values()):
+        if not (self.inputs.refused or self.inputs.lost) or not any(
+            one.device for one in self.inputs.gathered.tensors.values()
+        ):
             return
         previous = ""
-        for case, inputs in list((self.offline or {}).items())[:MOST_SAMPLED]:
+        for case, inputs in list((self.inputs.offline or {}).items())[:MOST_SAMPLED]:
             name, place = step(case)
             if name != previous or place == 0:
                 previous = name
                 self._begin()
             for key in inputs:
                 meaning = self.pipeline.meaning(INPUT, key)
-                self.gathered.ours(INPUT, key, meaning, case, summarised(inputs[key], meaning, INPUT))
+                self.inputs.gathered.ours(INPUT, key, meaning, case, summarised(inputs[key], meaning, INPUT))
             self._sample(case, inputs)
 
     def _sample(self, case: str, inputs: Mapping[str, Any]) -> None:
@@ -174,7 +117,7 @@ class Replay:
                 return
             for name, value in chain[stage.name].items():
                 meaning = self.pipeline.meaning(stage.name, name)
-                self.gathered.ours(stage.name, name, meaning, case, summarised(value, meaning, stage.name))
+                self.inputs.gathered.ours(stage.name, name, meaning, case, summarised(value, meaning, stage.name))
 
     def _stage(
         self, stage: Stage, case: Case, recorded: Mapping[str, Recorded], chain: dict[str, dict[str, Any]],
@@ -183,7 +126,7 @@ class Replay:
         watched = self.watched[stage.name]
         inputs, lacking = _gather(self.alone.takes(stage), chain)
         if lacking:
-            why = self.refused.get(case.name) if lacking in self.pipeline.inputs else None
+            why = self.inputs.refused.get(case.name) if lacking in self.pipeline.inputs else None
             watched.reasons.setdefault(why or f"its input '{lacking}' was not recorded", case.name)
             self._unreplayed(stage, case, recorded, chain)
             return
@@ -263,10 +206,10 @@ class Replay:
         for name, one in recorded.items():
             if not one.withheld or name not in given:
                 continue
-            self._watch_device(case, one)
+            self.inputs.watch_device(case, one)
             if one.aggregates:
-                found = summarised(given[name], self._meant(one), one.stage)
-                self.gathered.ours(one.stage, name, self._meant(one), case.name, found)
+                found = summarised(given[name], self.inputs.meant(one), one.stage)
+                self.inputs.gathered.ours(one.stage, name, self.inputs.meant(one), case.name, found)
             if one.withheld == "hash" and one.sha256 == digest(given[name], one.dtype):
                 watched.cases.add(case.name)
             else:
@@ -320,7 +263,7 @@ class Replay:
     ) -> None:
         """A stage that cannot be run again: what the device recorded of it goes on to the next."""
         for one in recorded.values():
-            self._watch_device(case, one)
+            self.inputs.watch_device(case, one)
         chain[stage.name] = {
             name: self.run.values(case.name, one) for name, one in recorded.items() if not one.withheld
         }
@@ -381,10 +324,6 @@ def _equal(a: Any, b: Any) -> bool:
     return a is b or (a.dtype == b.dtype and a.shape == b.shape and bool(numpy.array_equal(a, b)))
 
 
-def _sizes(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape)) or "scalar"
-
-
 def _quiet(again: Callable[..., Any] | None) -> Callable[..., Any] | None:
     """A stage that fails on changed inputs does not apply: ValueError, as the search expects."""
     if again is None:
@@ -427,19 +366,20 @@ def compare(run: GoldenRun, alone: Player, along: Player, ours: str, device: Pat
     replayed.other_cases()
     comparison = Comparison(
         pipeline=alone.pipeline.name, ours=ours, device=str(device), stages=tuple(replayed.stages()),
-        mismatches=tuple(replayed.mismatches()), monitors=(monitors := replayed.gathered.monitors()),
+        mismatches=tuple(replayed.mismatches()), monitors=(monitors := replayed.inputs.gathered.monitors()),
         notes=tuple(_notes(replayed, too_few(monitors))),
     )  # fmt: skip
     return comparison, replayed
 
 
 def _notes(replayed: Replay, few: str) -> Iterator[str]:
-    shown, taken = len(replayed.shown), len(replayed.borrowed - replayed.shown)
+    shown, taken = len(replayed.inputs.shown), len(replayed.inputs.borrowed - replayed.inputs.shown)
     if shown:
         yield f"the input of {shown} cases is the pipeline's own, and its hash is the device's"
     if taken:
         yield f"the input of {taken} cases is the pipeline's own: the run holds none"
-    if replayed.refused:
-        yield f"the input of {len(replayed.refused)} cases is not known: {next(iter(replayed.refused.values()))}"
+    refused = list(replayed.inputs.refused.values())
+    if refused:
+        yield f"the input of {len(refused)} cases is not known: {refused[0]}"
     if few:
         yield few
