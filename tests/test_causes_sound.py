@@ -81,6 +81,7 @@ def test_what_a_spectrogram_does_otherwise_is_named(options, cause):
         ({"shape": "hamming", "scale": "htk"}, {"window", "mel-scale"}),
         ({"hop": 128, "norm": False}, {"hop", "mel-norm"}),
         ({"power": 1, "rate": 22050}, {"mel-power", "sample-rate"}),
+        ({"power": 1, "relative": False}, {"mel-power", "log-reference"}),
         ({"pad": "reflect", "floor": 1e-5}, {"centre-padding", "log-floor"}),
     ],
 )

@@ -174,6 +174,9 @@ def _several(trial: Trial, sound: str, name: str, found: Recognised) -> Iterator
         fields.remove("floor")  # ours may be the same, below what our tensor shows
     if 1 <= len(fields) <= 3 and (hidden or len(fields) > 1):
         yield _hypothesis(sound, name, found, way, tuple(fields))
+    if 1 <= len(fields) <= 2:
+        other = replace(way, loudest=not way.loudest)
+        yield _hypothesis(sound, name, found, other, (*fields, "loudest"))
 
 
 def _near(one: float, other: float) -> bool:
