@@ -110,6 +110,39 @@ def test_an_einsum_that_is_a_matrix_product(equation: str, expected: str) -> Non
     assert said(node("Einsum", *inputs, equation=equation))[0] == expected
 
 
+ROI: dict[str, Any] = {"output_height": 5, "output_width": 5}
+PRELU = [{"t": "int32", "s": [3, 4, 5]}, {"t": "int32", "s": [1]}]
+
+
+@pytest.mark.parametrize(
+    ("opset", "expected"), [(15, "rejected"), (16, "supported"), (18, "supported"), (19, "rejected")]
+)
+def test_a_prelu_of_integers_runs_as_its_body(opset: int, expected: str) -> None:
+    """The CPU has no kernel; ONNX Runtime uses the body in files of opset 16 to 18."""
+    assert said(node("PRelu", *PRELU, opset=opset, dtype="int32"))[0] == expected
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("avg", "rejected"), ("max", "fallback")])
+def test_a_dynamic_roi_align_is_refused_late(mode: str, expected: str) -> None:
+    rois: list[Spec] = [{**X, "s": ["batch", 3, 8, 8]}, {"t": "float32", "s": [3, 4]}, {"t": "int64", "s": [3]}]
+    assert said(node("RoiAlign", *rois, opset=16, mode=mode, **ROI))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("index", "table_", "expected"), [([], [4, 3], "fallback"), ([1], [4, 3], "supported"), ([], [4], "supported")]
+)
+def test_one_scalar_index_into_int64(index: list[int], table_: list[int], expected: str) -> None:
+    made = {"t": "int64", "s": [*index, *table_[1:]], "n": "y"}
+    spec = node("Gather", {"t": "int64", "s": table_}, {"t": "int64", "s": index, "n": "at"})
+    assert said({**spec, "o": [made]})[0] == expected
+
+
+@pytest.mark.parametrize(("updates", "expected"), [([2, 3], "supported"), ([3, 3], "fallback"), ([2], "fallback")])
+def test_updates_of_a_scatter_nd(updates: list[int], expected: str) -> None:
+    inputs: list[Spec] = [{"t": "float32", "s": [4, 3]}, {"t": "int64", "s": [2, 1]}, {"t": "float32", "s": updates}]
+    assert said(node("ScatterND", *inputs, opset=18))[0] == expected
+
+
 def test_operators_side_by_side_share_no_tensor() -> None:
     shared = node("Add", X, X)
     both = ort_qnn.together([shared, {**shared, "before": [{**node("Relu"), "o": [{"t": "float32", "n": "z"}]}]}])
