@@ -20,6 +20,7 @@ from edgecheck.cli import main
 from edgecheck.golden.between import compare as between
 from edgecheck.golden.compared import pack, unpack
 from edgecheck.golden.findings import findings
+from edgecheck.golden.pairing import Pairing, crossed
 from edgecheck.golden.reading import read
 from edgecheck.golden.sides import compare
 from golden_toy import as_it_is, at, photos, pipeline, record
@@ -493,3 +494,22 @@ def test_against_now_measures_on_this_machine_only(tmp_path, capfd):
     assert {one["rule"] for one in told["findings"]} <= {"EC951", "EC952", "EC502"}
     assert main(["compare", timed(tmp_path / "phone"), "--against", "now", "--pipeline", str(source)]) == 2
     assert "this machine" in capfd.readouterr().err
+
+
+def test_tensors_under_each_others_names_are_a_finding_of_their_own():
+    """Outputs that an app fetches in another order; equal ones, or nearly equal ones, are none."""
+    rng = numpy.random.default_rng(4)
+    boxes, scores, more = (rng.normal(size=shape).astype("float32") for shape in ((1, 9, 4), (1, 9, 1), (1, 9, 1)))
+    ours = {"boxes": boxes, "scores": scores, "more": more}
+    for device, expected in (
+        (ours, []),
+        ({**ours, "scores": more, "more": scores}, ["'scores' and 'more' lie under each other's names on the device"]),
+        (
+            {**ours, "boxes": scores, "scores": boxes},
+            ["'boxes' and 'scores' lie under each other's names on the device"],
+        ),
+        ({**ours, "scores": scores[:, ::-1]}, []),
+    ):
+        known = Pairing()
+        crossed("model", "one", ours, device, known)
+        assert [one.say for one in known.mismatches.values()] == expected

@@ -175,22 +175,19 @@ def agree(driver, calls, folder):
     """That a recorder in another language did what Python's did: the same bytes, or nothing at all and a reason."""
     ours, theirs = python(calls, folder / "ours"), driver.play(calls, folder / "theirs")
     assert bool(ours) == bool(theirs), (ours, theirs)
-    if ours:
-        assert list(folder.iterdir()) == []
-    else:
-        assert held(folder / "theirs") == held(folder / "ours")
+    return list(folder.iterdir()) == [] if ours else held(folder / "theirs") == held(folder / "ours")
 
 
 @settings(max_examples=150, **QUIET)
 @given(calls=runs())
 def test_the_same_calls_give_the_same_bytes_in_every_language(driver, calls, tmp_path_factory):
-    agree(driver, calls, tmp_path_factory.mktemp("runs"))
+    assert agree(driver, calls, tmp_path_factory.mktemp("runs"))
 
 
 @settings(max_examples=150, **QUIET)
 @given(calls=wild_calls())
 def test_calls_that_make_no_sense_are_refused_alike_and_nothing_is_half_written(driver, calls, tmp_path_factory):
-    agree(driver, calls, tmp_path_factory.mktemp("runs"))
+    assert agree(driver, calls, tmp_path_factory.mktemp("runs"))
 
 
 @settings(max_examples=60, **QUIET)
@@ -198,7 +195,9 @@ def test_calls_that_make_no_sense_are_refused_alike_and_nothing_is_half_written(
 @pytest.mark.parametrize("driver", ["javascript", pytest.param("kotlin", marks=pytest.mark.slow)], indirect=True)
 def test_half_a_surrogate_pair_becomes_a_replacement_sign(driver, calls, name, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    agree(driver, [*calls, ("case", name + "!"), ("tensor", "in", name, "string", [1], [name], "", True)], folder)
+    assert agree(
+        driver, [*calls, ("case", name + "!"), ("tensor", "in", name, "string", [1], [name], "", True)], folder
+    )
 
 
 @pytest.fixture
@@ -311,7 +310,7 @@ def test_aggregates_are_the_same_bits_everywhere(driver, values, tmp_path):
             content = numpy.nan_to_num(values) if not name.startswith("float") else numpy.array(values)
             made = content.astype(name)
             calls.append(("tensor", "s", name, name, list(made.shape), made.tobytes(), "omitted", True))
-    agree(driver, calls, tmp_path)
+    assert agree(driver, calls, tmp_path)
 
 
 @settings(max_examples=200, deadline=None)

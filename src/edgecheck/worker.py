@@ -1,6 +1,7 @@
 """The child's side of `edgecheck.child`: run by path in any interpreter, with nothing of edgecheck installed there.
 
-`python -P worker.py FOLDER` reads the job, calls the function, writes the result; `--serve` keeps a model loaded. Only the package `edgecheck`
+`python -P worker.py FOLDER` reads the job, calls the function, writes the result; `--serve JOB` keeps a model
+loaded. Only the package `edgecheck`
 itself comes from this file's folder; its neighbours in site-packages stay invisible.
 """
 

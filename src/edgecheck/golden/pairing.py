@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any
 
 from edgecheck.golden.compared import Mismatch
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: A tensor under another name is taken for ours when it is that near, or the only one of its shape.
 NEAR = 0.02
+MOST_CROSSED = 12  # tensors of a stage that are held against one another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,24 @@ def pair(stage: str, case: str, ours: Mapping[str, Any], device: Mapping[str, An
                 known.pairs[name] = Pair(name=other)
                 free.remove(other)
                 _note(known, stage, "renamed", case, name, f"'{name}' is called '{other}' on the device")
+
+
+def crossed(stage: str, case: str, ours: Mapping[str, Any], device: Mapping[str, Any], known: Pairing) -> None:
+    """Add two tensors that lie under each other's names: outputs that were fetched in another order."""
+    names = [name for name in ours if name in device and ours[name].dtype.kind in "iuf"]
+    if len(names) > MOST_CROSSED:
+        return
+    for one, other in combinations(names, 2):
+        own = _near(ours[one], device[one]) or _near(ours[other], device[other])
+        if not own and _near(ours[one], device[other]) and _near(ours[other], device[one]):
+            say = f"'{one}' and '{other}' lie under each other's names on the device"
+            _note(known, stage, "reordered", case, one, say)
+
+
+def _near(ours: Any, device: Any) -> bool:
+    """As good as equal, and not because nothing is in it."""
+    found = figures(ours, device)
+    return not found.problem and found.relative <= NEAR and ours.size > 0
 
 
 def _same_name(stage: str, case: str, name: str, ours: Any, device: Any, known: Pairing) -> None:

@@ -22,7 +22,7 @@ from edgecheck.golden.inputs import Inputs
 from edgecheck.golden.judging import Judge, worst
 from edgecheck.golden.memory import alternatives
 from edgecheck.golden.monitors import summarised, too_few
-from edgecheck.golden.pairing import Pairing, absent, pair
+from edgecheck.golden.pairing import Pairing, absent, crossed, pair
 from edgecheck.golden.play import Player
 from edgecheck.golden.precision import gain, precision
 from edgecheck.pipeline import INPUT, Model, Pipeline, Stage, Tolerance, step
@@ -131,19 +131,14 @@ class Replay:
             self._unreplayed(stage, case, recorded, chain)
             return
         state = copy.deepcopy(self.alone.states.get(stage.name, {}))
-        if self.alone.remembers(stage):
-            watched.fed.append((case.name, {name: value.copy() for name, value in inputs.items()}))
-        try:
-            given = self.alone.run(stage, inputs, None).outputs
-        except EdgecheckError as error:
-            if error.code != 3:  # a mistake of the pipeline file itself
-                raise
-            watched.reasons.setdefault(f"it failed here on the device's own input ({error})", case.name)
+        given = self._given(stage, case, inputs)
+        if given is None:
             self._unreplayed(stage, case, recorded, chain)
             return
         along = self._along(stage, inputs, given, ours)
         device = {name: self.run.values(case.name, one) for name, one in recorded.items() if not one.withheld}
         pair(stage.name, case.name, given, device, watched.pairing)
+        crossed(stage.name, case.name, given, device, watched.pairing)
         if recorded:
             absent(stage.name, case.name, given, set(recorded), watched.pairing)
         seen = {
@@ -164,6 +159,19 @@ class Replay:
         chain[stage.name] = {**given, **seen}
         ours[stage.name] = along
         borrowed[stage.name] = {name for name in given if name not in seen}
+
+    def _given(self, stage: Stage, case: Case, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What our stage makes of the device's own input; None, with the reason noted, where it fails on it."""
+        watched = self.watched[stage.name]
+        if self.alone.remembers(stage):
+            watched.fed.append((case.name, {name: value.copy() for name, value in inputs.items()}))
+        try:
+            return self.alone.run(stage, inputs, None).outputs
+        except EdgecheckError as error:
+            if error.code != 3:  # a mistake of the pipeline file itself
+                raise
+            watched.reasons.setdefault(f"it failed here on the device's own input ({error})", case.name)
+            return None
 
     def _along(
         self, stage: Stage, inputs: Mapping[str, Any], given: dict[str, Any], ours: Mapping[str, dict[str, Any]]

@@ -28,9 +28,7 @@ class Limit:
     since: str | None = None
     removed: str | None = None
     when: Tree = None
-    of: str | None = (
-        None  # asked only of nodes with this verdict: "fallback", "supported"
-    )
+    of: str | None = None  # asked only of nodes with this verdict: "fallback", "supported"
     probes: tuple[str, ...] = ()
 
 
