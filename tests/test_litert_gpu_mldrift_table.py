@@ -12,6 +12,7 @@ from edgecheck.check import check, point
 from edgecheck.oracles import Ran, ask, tflite_probe
 from edgecheck.oracles.litert_gpu import judged
 from edgecheck.probing import making
+from edgecheck.probing.replay import of_spec
 from edgecheck.tables import bundle
 
 EVIDENCE = Path(__file__).parents[1] / "op_tables" / "evidence" / "litert_gpu-2.3.0.jsonl"
@@ -31,7 +32,7 @@ def stored():
 def test_stored_probes_are_judged_as_they_were_measured(target, stored):
     wrong = []
     for row in stored:
-        (one,) = check(tflite_probe.read(row.get("model") or row["spec"]), target)
+        one = of_spec(row.get("model") or row["spec"], target)
         if one.verdict != row["verdict"]:
             wrong.append((row["probe"], one.verdict, row["verdict"], one.reason))
     assert len(stored) > 200
