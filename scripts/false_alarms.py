@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecheck import child
+from edgecheck.environments import cache
 from edgecheck.errors import EdgecheckError
 from edgecheck.golden.compared import Comparison, unpack
 from edgecheck.packages import default_folder
@@ -46,10 +48,31 @@ def tflite(file: str = "", label: str = "tflite") -> list[Way]:
 
 PITCH = default_folder() / "basic_pitch" / "basic_pitch" / "saved_models" / "icassp_2022" / "nmp.tflite"
 ONET = ROOT / "golden" / "onet" / "onet.tflite"
+#: O-Net in other precisions, made once by `edgecheck export`.
+OTHERS = cache() / "false-alarms"
+
+
+def others() -> None:
+    """Make them, unless they are there."""
+    if (OTHERS / "onet.int8-static.tflite").is_file():
+        return
+    subprocess.run(
+        [sys.executable, "-m", "edgecheck", "export", "edgecheck.demo_models:onet", "--to", "onnx,tflite", "--precision", "fp16,int8-static",
+         "--calibration", "edgecheck.demo_models:crops", "--dynamic", "x:0:1..16", "--out", str(OTHERS)], check=True,
+    )  # fmt: skip
+
+
 #: pipeline → groups of ways that must agree with one another.
 GROUPS: dict[str, list[list[Way]]] = {
     "face": [tflite()],
-    "onet": [[Way("onnx"), *tflite(str(ONET))]],
+    "onet": [
+        [Way("onnx"), *tflite(str(ONET))],
+        [
+            Way("fp16 onnx", model=str(OTHERS / "onet.fp16.onnx")),
+            *tflite(str(OTHERS / "onet.fp16.tflite"), "fp16 tflite"),
+        ],
+        tflite(str(OTHERS / "onet.int8-static.tflite"), "int8 tflite"),
+    ],
     "pitch": [[Way("onnx"), *tflite(str(PITCH))]],
     "wake": [[*tflite(), Way("tflm", on="tflm")]],
     "speech": [[Way("onnx"), Way("onnx again")]],
@@ -147,7 +170,7 @@ def compared(name: str, source: str, ways: list[Way], folder: Path) -> Iterator[
     """Every ordered pair of ways: recorded with the one, replayed with the other."""
     runs = {}
     for number, way in enumerate(ways):
-        runs[way.name] = folder / f"{name}-{number}"
+        runs[way.name] = folder / f"{name}-{way.name}-{number}".replace(" ", "-")
         child.call(
             sys.executable, "edgecheck.golden.sides:record", timeout=1200, source=source, out=str(runs[way.name]),
             on=way.on, runtime=way.runtime, models={"model": way.model} if way.model else {},
@@ -168,6 +191,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     total, alarms, rows = 0, 0, []
+    others()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name, groups in GROUPS.items():
