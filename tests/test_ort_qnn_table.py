@@ -137,6 +137,18 @@ def test_one_scalar_index_into_int64(index: list[int], table_: list[int], expect
     assert said({**spec, "o": [made]})[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("strides", "dilations", "channels", "expected"),
+    [([2, 2], [1, 2], 2, "rejected"), ([1, 1], [2, 2], 2, "supported"), ([2, 2], [2, 2], 4, "supported")],
+)
+def test_a_depthwise_convolution(strides: list[int], dilations: list[int], channels: int, expected: str) -> None:
+    """With strides and dilations it is refused late, unless it makes more channels than it reads."""
+    sizes = [(11 - 2 * dilation) // stride + 1 for stride, dilation in zip(strides, dilations)]
+    weights: Spec = {"t": "float32", "s": [channels, 1, 3, 3], "c": {"f": 0.5}}
+    spec = node("Conv", {**X, "s": [1, 2, 12, 12]}, weights, strides=strides, dilations=dilations, group=2)
+    assert said({**spec, "o": [{"t": "float32", "s": [1, channels, *sizes], "n": "y"}]})[0] == expected
+
+
 @pytest.mark.parametrize(("updates", "expected"), [([2, 3], "supported"), ([3, 3], "fallback"), ([2], "fallback")])
 def test_updates_of_a_scatter_nd(updates: list[int], expected: str) -> None:
     inputs: list[Spec] = [{"t": "float32", "s": [4, 3]}, {"t": "int64", "s": [2, 1]}, {"t": "float32", "s": updates}]
