@@ -75,7 +75,7 @@ def test_figures_are_those_of_plain_numpy(pair):
     assert found.max_abs == pytest.approx(float(max(distances, default=0)), rel=1e-6)
     if wide:
         assert found.differing == int((~same).sum())
-        square = sum(float(one) ** 2 for one in distances)
+        square = sum(float(one) * float(one) for one in distances)
         if math.isfinite(square):
             assert found.rms == pytest.approx(math.sqrt(square / max(1, a.size)), rel=1e-6, abs=1e-300)
     if found.max_abs > 0:
