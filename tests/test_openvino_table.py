@@ -18,6 +18,8 @@ X = tensor(1, 8, 16, 16)
 TEXTS, SOME_TEXTS = tensor(2, dtype="string"), tensor(2, dtype="string", sig=[-1])
 SCALE, POINT = filled(), filled(dtype="uint8")
 PADS = integers(0, 0, 1, 1, 0, 0, 1, 1)
+#: Cases that break ONNX itself, or are declared wrongly: the engine's refusal says nothing about it, ONNX Runtime refuses too.
+BROKEN = ("celu in float16", "mod of floats like integers", "vector times matrix")
 CASES = {
     "celu": (spec("Celu", [X]), "supported"),
     "celu in float16": (spec("Celu", [tensor(2, 3, dtype="float16")], alpha=2.0), "rejected"),
@@ -65,15 +67,8 @@ def test_the_npu_lists_and_no_more():
 def test_openvino_says_the_same(tmp_path, models_dir):
     real = sorted(models_dir.rglob("*.onnx"))
     assert real
-    assert differences("openvino", "openvino-cpu", CASES, tmp_path) == []
+    asked = {name: (one, "invalid" if name in BROKEN else expected) for name, (one, expected) in CASES.items()}
+    assert differences("openvino", "openvino-cpu", asked, tmp_path) == []
     # What is behind a Squeeze without axes: OpenVINO knows some sizes that edgecheck does not infer, and the other way round.
     differ = differences("openvino", "openvino-cpu", {}, tmp_path, real)
     assert len(differ) <= 6, differ
-
-
-@pytest.mark.slow
-def test_a_model_that_breaks_onnx_is_invalid(tmp_path):
-    """Weights of another hidden size pass ONNX's checker and no kernel: OpenVINO's refusal says nothing of RNN."""
-    broken = spec("RNN", [tensor(1, 1, 2), tensor(1, 10, 2), tensor(1, 10, 10)], hidden_size=4)
-    found = differences("openvino", "openvino-cpu", {"weights": (broken, "invalid")}, tmp_path)
-    assert found == []
