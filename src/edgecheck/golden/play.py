@@ -90,6 +90,17 @@ def offline(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     return found
 
 
+def nearest(names: Sequence[str], chain: Mapping[str, Arrays]) -> tuple[dict[str, Any], str]:
+    """Each name from the nearest stage before that has it; and the first that none has."""
+    found = {}
+    for name in names:
+        holder = next((given for given in reversed(list(chain.values())) if name in given), None)
+        if holder is None:
+            return {}, name
+        found[name] = holder[name]
+    return found, ""
+
+
 class Player:
     """The stages of one pipeline, ready to be run in any order; `begin` starts a sequence afresh."""
 

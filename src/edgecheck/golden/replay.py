@@ -7,7 +7,7 @@ handed something else. Runs in the child process that holds the user's wrapper c
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from edgecheck.golden.judging import Judge, worst
 from edgecheck.golden.memory import alternatives
 from edgecheck.golden.monitors import summarised, too_few
 from edgecheck.golden.pairing import Pairing, absent, crossed, pair
-from edgecheck.golden.play import Player
+from edgecheck.golden.play import Player, nearest
 from edgecheck.golden.precision import gain, precision
 from edgecheck.pipeline import INPUT, Model, Pipeline, Stage, Tolerance, step
 
@@ -106,7 +106,7 @@ class Replay:
     def _sample(self, case: str, inputs: Mapping[str, Any]) -> None:
         chain: dict[str, dict[str, Any]] = {INPUT: dict(inputs)}
         for stage in self.pipeline.stages:
-            taken, lacking = _gather(self.along.takes(stage), chain)
+            taken, lacking = nearest(self.along.takes(stage), chain)
             if lacking:
                 return
             try:
@@ -124,7 +124,7 @@ class Replay:
         ours: dict[str, dict[str, Any]], borrowed: dict[str, set[str]],
     ) -> None:  # fmt: skip
         watched = self.watched[stage.name]
-        inputs, lacking = _gather(self.alone.takes(stage), chain)
+        inputs, lacking = nearest(self.alone.takes(stage), chain)
         if lacking:
             why = self.inputs.refused.get(case.name) if lacking in self.pipeline.inputs else None
             watched.reasons.setdefault(why or f"its input '{lacking}' was not recorded", case.name)
@@ -177,7 +177,7 @@ class Replay:
         self, stage: Stage, inputs: Mapping[str, Any], given: dict[str, Any], ours: Mapping[str, dict[str, Any]]
     ) -> dict[str, Any]:
         """The stage with our own input from the start; not run twice where nothing has differed yet."""
-        mine, lacking = _gather(self.along.takes(stage) if self.along.remembers(stage) else tuple(inputs), ours)
+        mine, lacking = nearest(self.along.takes(stage) if self.along.remembers(stage) else tuple(inputs), ours)
         if lacking:
             return {}
         if not self.along.remembers(stage) and all(_equal(mine[name], inputs[name]) for name in inputs):
@@ -313,17 +313,6 @@ class Replay:
 
 def _stage_of(pipeline: Pipeline, name: str) -> Stage:
     return next(one for one in pipeline.stages if one.name == name)
-
-
-def _gather(names: Sequence[str], chain: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
-    """Each name from the nearest stage before that has it; and the first that none has."""
-    found = {}
-    for name in names:
-        holder = next((given for given in reversed(list(chain.values())) if name in given), None)
-        if holder is None:
-            return {}, name
-        found[name] = holder[name]
-    return found, ""
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -13,7 +13,7 @@ from edgecheck import worker
 from edgecheck.errors import EdgecheckError
 from edgecheck.golden.compared import Comparison, StageCompared, pack
 from edgecheck.golden.measuring import CANARY_IS, measured, sampled
-from edgecheck.golden.play import Player, load, offline
+from edgecheck.golden.play import Player, load, nearest, offline
 from edgecheck.golden.precision import model as model_file
 from edgecheck.golden.precision import precision
 from edgecheck.golden.reading import read
@@ -134,16 +134,13 @@ def _record_case(recorder: Recorder, play: Player, inputs: Mapping[str, Any], ke
 
 def gathered(play: Player, stage: Stage, chain: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The inputs of a stage, each from the nearest stage before that gives it."""
-    found = {}
-    for name in play.takes(stage):
-        holder = next((given for given in reversed(list(chain.values())) if name in given), None)
-        if holder is None:
-            there = sorted({name for given in chain.values() for name in given})
-            raise EdgecheckError(
-                f"stage '{stage.name}' takes '{name}', which nothing before it gives",
-                help=f"there are {', '.join(there)}; Model(takes={{file's name: tensor}}) maps other names",
-            )
-        found[name] = holder[name]
+    found, lacking = nearest(play.takes(stage), chain)
+    if lacking:
+        there = sorted({name for given in chain.values() for name in given})
+        raise EdgecheckError(
+            f"stage '{stage.name}' takes '{lacking}', which nothing before it gives",
+            help=f"there are {', '.join(there)}; Model(takes={{file's name: tensor}}) maps other names",
+        )
     return found
 
 
