@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -98,6 +98,13 @@ def _offered(feed: Feed, path: Path) -> dict[str, Any]:
     return shown | {"data": str(path)}
 
 
+def feed(name: str, dtype: str, values: numpy.ndarray) -> Feed:
+    """A value as a job holds it; texts (`dtype` "string") are no bytes."""
+    texts = tuple(values.reshape(-1).tolist()) if dtype == "string" else None
+    raw = b"" if texts is not None else values.tobytes()
+    return Feed(name=name, dtype=dtype, dims=values.shape, data=raw, strings=texts)
+
+
 def array(output: Mapping[str, Any]) -> numpy.ndarray:
     """An output's values as numpy holds them."""
     import base64
@@ -147,16 +154,25 @@ def install() -> Path:
     """
     if (folder() / "node_modules").is_dir():
         return installed()
-    building = folder().with_name(f"{folder().name}.part-{os.getpid()}")
+    fetch(locks(), folder())
+    return installed()
+
+
+def fetch(locked: Path, place: Path, *, then: Callable[[Path], None] = lambda _: None) -> None:
+    """Make the folder `place` with the packages that `locked`'s package-lock.json locks; whole, or not at all.
+
+    `then` is called with the folder while it is made. Raises EdgecheckError (3) with npm's last line where it fails.
+    """
+    building = place.with_name(f"{place.name}.part-{os.getpid()}")
     building.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(locks() / name, building)
+        shutil.copy(locked / name, building)
     try:
         _npm(building)
-        building.rename(folder())
+        then(building)
+        building.rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return installed()
 
 
 def _npm(place: Path) -> None:

@@ -36,7 +36,7 @@ from typing import Any
 FLAGS = (
     "--headless=new", "--no-sandbox", "--no-first-run", "--disable-extensions", "--disable-background-networking",
     "--disable-dev-shm-usage", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
-    "--enable-features=Vulkan", "--use-vulkan=swiftshader",
+    "--enable-features=Vulkan,WebMachineLearningNeuralNetwork", "--use-vulkan=swiftshader",
 )  # fmt: skip
 PAGE = Path(__file__).parent / "page"
 TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"}

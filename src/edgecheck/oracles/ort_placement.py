@@ -1,9 +1,9 @@
-"""ONNX Runtime with WebGPU, native and in the browser: what its log says of placement, and what a run adds to that.
+"""ONNX Runtime with WebGPU, native and in the browser, or with WebNN: what its log says, and what a run adds to that.
 
-An operator is `supported` where all of it is placed on WebGPU and a run with made-up values succeeds, `fallback` where
-it is placed on the CPU, `rejected` where no session can be made, or the run fails although the CPU alone can run it
-with the same values, or the CPU's kernel fails whatever the values are. Where the CPU fails too for another reason the
-values are at fault, and placement alone decides.
+An operator is `supported` where all of it is placed on WebGPU (or WebNN) and a run with made-up values succeeds,
+`fallback` where it is placed on the CPU, `rejected` where no session can be made, or the run fails although the CPU
+alone can run it with the same values, or the CPU's kernel fails whatever the values are. Where the CPU fails too for
+another reason the values are at fault, and placement alone decides.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from edgecheck.oracles.onnx_cut import cut
 _ALL = re.compile(r"All nodes placed on \[(?P<provider>\w+)ExecutionProvider\]")
 _SOME = re.compile(r"Node\(s\) placed on \[(?P<provider>\w+)ExecutionProvider\]")
 _NODE = re.compile(r"VerifyEachNodeIsAssignedToAnEp\]\s+(?P<op>[\w.:]+) \((?P<name>.*)\)\s*$")
+_WEBNN = "WebNN"
 _COPIES = ("MemcpyToHost", "MemcpyFromHost")
 
 _NO_KERNEL = re.compile(
@@ -128,7 +129,7 @@ def _verdict(log: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
         here = [one for one in here if not (one[0] == "Transpose" and one[1].startswith("Transpose"))] or here
     on_cpu = sorted({op for op, _, provider in here if provider == "CPU"})
     if not on_cpu:
-        return "supported", "placed on WebGPU"
+        return "supported", f"placed on {'WebNN' if any(provider == _WEBNN for *_, provider in here) else 'WebGPU'}"
     return "fallback", f"placed on the CPU: {', '.join(filter(None, on_cpu)) or 'all of it'}"
 
 

@@ -60,7 +60,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
 
     def make(content: bytes, values: list[onnx_feeds.Value] | None, on_cpu: bool) -> ort_placement.Session:
         options = {**OPTIONS, "executionProviders": ["wasm" if on_cpu else "webgpu"]}
-        feeds = [_feed(one) for one in values or ()]
+        feeds = [browser.feed(one.name, one.dtype, one.array) for one in values or ()]
         answer = browser.do(
             _host().address, content, feeds, engine="ort", package=package, build=build, options=options,
             run=values is not None, seconds=SECONDS,
@@ -69,9 +69,3 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         return ort_placement.Session(made=made, log=answer.get("text", ()), failure=answer.get("failure", ""))
 
     return ort_placement.answers(model, make, accelerated=accelerated, run=settings.get("run") != "no")
-
-
-def _feed(value: onnx_feeds.Value) -> browser.Feed:
-    texts = tuple(value.array.reshape(-1).tolist()) if value.dtype == "string" else None
-    raw = b"" if texts is not None else value.array.tobytes()
-    return browser.Feed(name=value.name, dtype=value.dtype, dims=value.array.shape, data=raw, strings=texts)

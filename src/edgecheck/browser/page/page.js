@@ -26,9 +26,12 @@ function base64(values) {
   return btoa(text);
 }
 
-/** ONNX Runtime web: builds `webgpu`, `jsep`, `wasm` are different modules of one package. */
+/** ONNX Runtime web: builds `webgpu`, `jsep`, `wasm` are different modules of one package; `webnn` is `jsep`'s. */
 const ort = {
-  files: {webgpu: "ort.webgpu.bundle.min.mjs", jsep: "ort.all.bundle.min.mjs", wasm: "ort.wasm.bundle.min.mjs"},
+  files: {
+    webgpu: "ort.webgpu.bundle.min.mjs", jsep: "ort.all.bundle.min.mjs", wasm: "ort.wasm.bundle.min.mjs",
+    webnn: "ort.all.bundle.min.mjs",
+  },
 
   async load(name, build) {
     const dist = `/npm/${name}/dist/`;
