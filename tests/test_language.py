@@ -282,6 +282,14 @@ def test_a_quantised_unit_is_seen_with_its_stored_types():
     assert plain("unit_type(out[0])", 0) == "float32"
 
 
+def test_what_is_computed_from_sizes():
+    ask = chain(("Relu", "float32"), ("Shape", "int64"), ("Gather", "int64"), ("Reshape", "float32"))
+    assert [ask("computed(in[0])", place) for place in range(4)] == [False, False, True, True]
+    assert ask("folded(in[0])", 3) is False
+    drawn = chain(("Shape", "int64"), ("RandomNormalLike", "float32"), ("Relu", "float32"))
+    assert drawn("computed(in[0])", 2) is False
+
+
 def test_the_scale_of_a_quantised_unit():
     x, y, z = tensor("x", "uint8"), tensor("y"), tensor("z")
     scale = tensor("s", shape=(), data=Values(numpy.array(0.5, "float32")))

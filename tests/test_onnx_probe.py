@@ -138,3 +138,21 @@ def test_a_constant_of_four_bits_comes_back(values):
     model = onnx_probe.read({"op": "DequantizeLinear", "opset": 21, "i": [weights, scale, zero], "o": [made]})
     (node,) = model.nodes
     assert node.inputs[0].data.array().tolist() == values
+
+
+def test_what_comes_from_sizes_is_cut_out_with_its_reader(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("Shape", ["r"], ["s"]),
+        helper.make_node("Reshape", ["r", "s"], ["y"]),
+    ]
+    sides = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3])] for name in "xy"]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(helper.make_model(helper.make_graph(nodes, "g", *sides)).SerializeToString())
+    model = formats.read(path)
+    operators = lambda piece: [one.op_type for one in onnx.load_from_string(piece.content).graph.node]  # noqa: E731
+    assert operators(list(onnx_cut.pieces(model))[2]) == ["Reshape"]
+    assert operators(list(onnx_cut.pieces(model, sizes=True))[2]) == ["Shape", "Reshape"]

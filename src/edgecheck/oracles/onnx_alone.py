@@ -19,15 +19,16 @@ Verdicts = Callable[[Path, str, Mapping[str, str]], list[Answer]]
 INCONCLUSIVE = ("killed by", "no answer in")
 
 
-def asking(judge: Judge, whole: Whole | None = None) -> Verdicts:
+def asking(judge: Judge, whole: Whole | None = None, *, sizes: bool = False) -> Verdicts:
     """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`.
 
     With `whole`, a file of several operators is first asked about as it is, and is only cut where it is refused.
+    With `sizes`, what a file computes from the sizes of static tensors counts as constant where it is cut.
     """
 
     def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
         taken = None if whole is None else _taken_whole(model, whole)
-        return taken or answers(model, lambda file, name, op: _validated(file, *judge(file, name, op)))
+        return taken or answers(model, lambda file, name, op: _validated(file, *judge(file, name, op)), sizes=sizes)
 
     return verdicts
 
@@ -48,7 +49,7 @@ def _validated(model: Path, verdict: str, reason: str) -> tuple[str, str]:
     return (verdict, reason) if told is None else ("invalid", short(f"ONNX Runtime refuses it too: {told}"))
 
 
-def answers(model: Path, judge: Judge) -> list[Answer]:
+def answers(model: Path, judge: Judge, *, sizes: bool = False) -> list[Answer]:
     """One for each operator of the file, graphs depth-first. A file of one operator is asked about as it is."""
     read = formats.read(model)
     nodes = list(read.nodes)
@@ -57,7 +58,7 @@ def answers(model: Path, judge: Judge) -> list[Answer]:
         return [Answer(graph=0, index=0, op=nodes[0].op, verdict=verdict, reason=reason)]
     seen: dict[bytes | None, tuple[str, str]] = {None: ("inconclusive", "it cannot be cut out of its model")}
     found = []
-    for node, piece in zip(nodes, onnx_cut.pieces(read), strict=True):
+    for node, piece in zip(nodes, onnx_cut.pieces(read, sizes=sizes), strict=True):
         if piece.content not in seen:
             with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
                 file.write(piece.content or b"")

@@ -21,6 +21,7 @@ _BRANCHES = frozenset(
     {"then_branch", "else_branch", "body", "decoder", "encoder", "init_decoder", "score_mod", "prob_mod"}
 )
 _TO_REAL, _TO_QUANTIZED = "DequantizeLinear", "QuantizeLinear"
+_SIZES = ("Shape", "Size")
 _MOST_FOLDED = 16  # nodes that make an input from constants
 _LARGEST_STORED = 600  # elements of a constant that a stored description holds
 _NOT_FOLDED = frozenset(
@@ -45,9 +46,9 @@ def cut(model: Path, *, quantized: bool = True) -> list[Piece]:
     return list(pieces(read, quantized=quantized))
 
 
-def pieces(model: Model, *, quantized: bool = True) -> Iterator[Piece]:
-    """One for each node of every graph."""
-    around = Neighbours(model)
+def pieces(model: Model, *, quantized: bool = True, sizes: bool = False) -> Iterator[Piece]:
+    """One for each node of every graph; `sizes`: what comes from the sizes of static tensors counts as constant."""
+    around = Neighbours(model, sizes=sizes)
     for node in model.nodes:
         spec = describe(node, around, quantized=quantized)
         content = None if spec is None else onnx_probe.write(spec)
@@ -58,8 +59,8 @@ def pieces(model: Model, *, quantized: bool = True) -> Iterator[Piece]:
 class Neighbours:
     """Who makes and who reads a tensor of the model."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, *, sizes: bool = False) -> None:
+        self.model, self.sizes = model, sizes
         self.maker: dict[int, Node] = {}
         self.readers: dict[int, list[Node]] = {}
         for node in model.nodes:
@@ -73,6 +74,8 @@ class Neighbours:
         maker = self.maker.get(id(tensor))
         if tensor.const or maker is None or maker.op in _NOT_FOLDED or maker.subgraphs or left <= 0:
             return []
+        if self.sizes and maker.op in _SIZES and all(t and t.shape and None not in t.shape for t in maker.inputs):
+            return [maker]
         chain: list[Node] = []
         for one in maker.inputs:
             if one is None or one.const:

@@ -69,7 +69,7 @@ def warm_up() -> None:
 
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file."""
-    return onnx_alone.asking(partial(_judged, chip=target.removeprefix("rknn-")))(model, target, settings)
+    return onnx_alone.asking(partial(_judged, chip=target.removeprefix("rknn-")), sizes=True)(model, target, settings)
 
 
 def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:

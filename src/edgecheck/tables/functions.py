@@ -38,6 +38,30 @@ def folded(tensor: Tensor, edges: Edges, depth: int = 8) -> bool:
     return False
 
 
+#: Operators whose result is not settled when the file is loaded.
+DRAWN = frozenset(
+    {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
+
+
+def computed(tensor: Tensor, edges: Edges, depth: int = 32) -> bool:
+    """Constant, or made by whatever operators from constants and from the sizes of static tensors only."""
+    layer = {id(tensor): tensor}
+    for _ in range(depth + 1):
+        makers = [edges.producer.get(key) for key, one in layer.items() if not one.const]
+        if any(node is None or node.op in DRAWN or node.subgraphs for node in makers):
+            return False
+        layer = {id(one): one for node in makers if node and not _measures(node) for one in node.inputs if one}
+        if not layer:
+            return True
+    return False
+
+
+def _measures(node: Node) -> bool:
+    """A Shape or Size that is known before anything runs."""
+    return node.op in ("Shape", "Size") and node.inputs[0] is not None and static(node.inputs[0])
+
+
 def origin(tensor: Tensor, edges: Edges) -> str | Unknown:
     """The dtype of the constant that it is, or is folded from."""
     while not tensor.const:
@@ -264,6 +288,7 @@ def _canonical(_: Scope, equation: str) -> str:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "const": lambda _, t: t.const,
     "folded": lambda scope, t: folded(t, scope.edges),
+    "computed": lambda scope, t: computed(t, scope.edges),
     "readers_supported": readers_supported,
     "maker_supported": maker_supported,
     "unit_type": lambda scope, t: unit_type(t, scope.edges),

@@ -36,6 +36,7 @@ TENSOR_FUNCTIONS = frozenset(
         "written",
         "const",
         "folded",
+        "computed",
         "dtype",
         "rank",
         "size",
