@@ -23,17 +23,33 @@ from tflm_rules.checks import (
     unquantized_int32,
 )
 
+SIGNED_ELEMENTS: list[Rule] = [
+    (
+        "both-quantized",
+        'in[0].dtype != "int16" or not quantized(in[0]) or quantized(out[0])',
+        "an int16 output must have quantisation parameters when the input has",
+        "elementwise.cc:127",
+    ),
+    (
+        "zero-point",
+        'in[0].dtype != "int16" or not quantized(in[0]) or (in[0].zero_point == 0 and known(out[0].zero_point, 0) == 0)',
+        "int16 tensors must have zero point 0",
+        "elementwise.cc:148",
+    ),
+]
+
 RULES: dict[str, list[Rule]] = {
     "ABS": [
         dtype(F816, "elementwise.cc:55"),
         same("elementwise.cc:111"),
         quantized("elementwise.cc:127", "in[0]", "out[0]", kinds='["int8"]'),
-        symmetric("elementwise.cc:148", "in[0]", "out[0]"),
+        *SIGNED_ELEMENTS,
     ],
     "RSQRT": [
         dtype(F816, "elementwise.cc:59"),
         same("elementwise.cc:111"),
         quantized("elementwise.cc:127", "in[0]", "out[0]", kinds='["int8"]'),
+        *SIGNED_ELEMENTS,
     ],
     **shared(("SIN", "COS", "SQRT", "SQUARE", "LOG"), FLOAT_ONLY),
     "LOGICAL_NOT": [dtype(("bool",), "elementwise.cc:51"), same("elementwise.cc:89")],
@@ -73,7 +89,15 @@ RULES: dict[str, list[Rule]] = {
         quantized("logistic_common.cc:45", "in[0]", "out[0]"),
     ],
     "ELU": [dtype(F8, "elu.cc:139"), same("elu.cc:93")],
-    "HARD_SWISH": [dtype(F8, "hard_swish.cc:61")],
+    "HARD_SWISH": [
+        dtype(F8, "hard_swish.cc:61"),
+        (
+            "output-scale",
+            'in[0].dtype != "int8" or not quantized(in[0]) or not quantized(out[0]) or in[0].scale / 128 / out[0].scale < 0.99999999',
+            "an int8 output's scale must be more than 1/128 of the input's",
+            "hard_swish_common.cc:67",
+        ),
+    ],
     "LEAKY_RELU": [dtype(F816, "leaky_relu.cc:82"), same("leaky_relu_common.cc:43")],
     "LOG_SOFTMAX": [
         dtype(F8, "log_softmax.cc:136"),
@@ -200,7 +224,7 @@ RULES: dict[str, list[Rule]] = {
     **shared(("AVERAGE_POOL_2D", "MAX_POOL_2D"), POOL),
     "L2_POOL_2D": [dtype(FLOAT, "l2_pool_2d.cc:Prepare"), same("l2_pool_2d.cc:Prepare")],
     "CONV_2D": [
-        *convolution("conv_common.cc", 159, 184, "in[0]", "shape1(in[1])[0]", "0", '["int4", "int8"]'),
+        *convolution("conv_common.cc", 159, 184, "in[0]", "(shape1(in[1]) + [0])[0]", "0", '["int4", "int8"]'),
         (
             "bias-dtype",
             'in[0].dtype != "int16" or not exists(in[2]) or in[2].dtype in ["int32", "int64"]',
@@ -221,14 +245,14 @@ RULES: dict[str, list[Rule]] = {
         same("transpose_conv.cc:287", "in[2]"),
         (
             "weights-scales",
-            'in[2].dtype == "float32" or (quantized(in[1]) and len(in[1].scales) in [1, shape1(in[1])[0]])',
+            'in[2].dtype == "float32" or (quantized(in[1]) and (len(in[1].scales) == 1 or (len(in[1].scales) == shape1(in[1])[0] and shape1(in[1])[in[1].axis] == shape1(in[1])[0])))',
             "weights need one scale, or one for each output channel",
             "transpose_conv.cc:222",
         ),
         (
-            "output-quantized",
-            'in[2].dtype == "float32" or (quantized(in[2]) and quantized(out[0]))',
-            "input and output must have quantisation parameters",
+            "input-quantized",
+            'in[2].dtype == "float32" or quantized(in[2])',
+            "the input must have quantisation parameters",
             "transpose_conv.cc:113",
         ),
     ],

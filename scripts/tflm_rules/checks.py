@@ -94,14 +94,14 @@ def convolution(file: str, hybrid: int, affine: int, input_: str, channels: str,
         ),
         (
             "weights-scales",
-            f'{input_}.dtype == "float32" or not quantized({f}) or len({f}.scales) in [1, {channels}]',
+            f'{input_}.dtype == "float32" or not quantized({f}) or len({f}.scales) == 1 or (len({f}.scales) == {channels} and shape1({f})[{f}.axis] == {channels})',
             "weights need one scale, or one for each output channel",
             f"{file}:{affine}",
         ),
         (
-            "output-quantized",
-            f'{input_}.dtype == "float32" or (quantized({input_}) and quantized(out[0]))',
-            "input and output must have quantisation parameters",
+            "input-quantized",
+            f'{input_}.dtype == "float32" or quantized({input_})',
+            "the input must have quantisation parameters",
             "conv_common.cc:117",
         ),
     ]
@@ -142,6 +142,7 @@ SHAPED = [dtype(FLOAT, "ceil.cc:41"), same("ceil.cc:42"), shapes("ceil.cc:44")]
 ACTIVATED = (
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
     "ADD",
     "SUB",
     "MUL",
@@ -170,7 +171,7 @@ PAIRS = (
 SECOND: Rule = ("second-input", "exists(in[0]) and exists(in[1])", "it takes two inputs", "kernel_util.cc:GetInput")
 RANGE: Rule = (
     "activation-range",
-    'not quantized(out[0]) or out[0].dtype not in ["int8", "int16"] or attr.fused_activation_function not in ["RELU6", "RELU_N1_TO_1"] or 6 / out[0].scale + abs(out[0].zero_point) <= 2147483647',
-    "the activation's bound over the output's scale must fit 32 bits",
+    'out[0].dtype not in ["int8", "int16"] or attr.fused_activation_function not in ["RELU", "RELU6", "RELU_N1_TO_1"] or (quantized(out[0]) and (attr.fused_activation_function == "RELU" or 6 / out[0].scale <= 2147483647))',
+    "with a fused activation the output must have a scale, and the activation's bound over it fit 32 bits",
     "kernel_util.cc:55",
 )

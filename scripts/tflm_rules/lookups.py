@@ -182,6 +182,12 @@ RULES: dict[str, list[Rule]] = {
             "the output must have as many dimensions as the table",
             "embedding_lookup.cc:100",
         ),
+        (
+            "output-size",
+            "shape1(in[0])[0] * prod(shape1(in[1])[1:]) * prod([1] + shape1(out[0])[len(shape1(in[1])):]) <= prod(shape1(out[0]))",
+            "the output must hold a row for each index",
+            "embedding_lookup.cc:114",
+        ),
         dtype(F8, "embedding_lookup.cc:84", "in[1]"),
         (
             "output-dtype",
