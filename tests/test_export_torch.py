@@ -95,6 +95,17 @@ def test_four_corrupted_rows_of_one_weight_are_found_and_the_line_is_named(cnn, 
     assert "is the first that differs" in finding.evidence[0]
 
 
+@pytest.mark.export
+def test_an_onnx_file_names_the_users_line_and_no_folder_of_this_machine(cnn):
+    """torch writes every frame's absolute path into the file; a file that is shipped must not tell where it was made."""
+    path = cnn.artefacts[0].path
+    content = path.read_bytes()
+    assert str(CASES).encode() not in content
+    assert b"site-packages" not in content
+    lines = {node.source for node in formats.read(path).nodes}
+    assert {Path(line.rpartition(":")[0]).name for line in lines} == {"small.py"}
+
+
 def corrupt(source, target, shape):
     """Reverse four rows of the weight whose dimensions are those of `shape`, in any order."""
     if source.is_dir():

@@ -24,6 +24,62 @@ def mobilenet_v2():
     return net, (structured(1, 96, 9),)
 
 
+def application(name, size=96, **options):
+    """keras.applications' `name` with seeded weights: for asking oracles, not for accuracy."""
+    keras.utils.set_random_seed(0)
+    made = getattr(keras.applications, name)
+    net = made(input_shape=(size, size, 3), weights=None, classes=10, classifier_activation=None, **options)
+    return net, (structured(1, size, 9),)
+
+
+def keras_mobilenet():
+    return application("MobileNet", alpha=0.25)
+
+
+def keras_mobilenet_v3_small():
+    return application("MobileNetV3Small", alpha=0.75)
+
+
+def keras_mobilenet_v3_minimalistic():
+    return application("MobileNetV3Large", alpha=0.75, minimalistic=True)
+
+
+def keras_efficientnet_b0():
+    return application("EfficientNetB0")
+
+
+def keras_efficientnet_v2_b0():
+    return application("EfficientNetV2B0")
+
+
+def keras_resnet50():
+    return application("ResNet50")
+
+
+def keras_resnet50_v2():
+    return application("ResNet50V2")
+
+
+def keras_densenet121():
+    return application("DenseNet121")
+
+
+def keras_nasnet_mobile():
+    return application("NASNetMobile")
+
+
+def keras_xception():
+    return application("Xception")
+
+
+def keras_inception_v3():
+    return application("InceptionV3")
+
+
+def keras_convnext_tiny():
+    return application("ConvNeXtTiny")
+
+
 def gru():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((20, 24), name="x")
@@ -32,4 +88,5 @@ def gru():
 
 
 def calibration():
+    """Samples for static int8 of the networks of 96 pixels."""
     return [{"input": structured(1, 96, seed)} for seed in range(20, 36)]
