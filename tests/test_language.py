@@ -312,6 +312,21 @@ def test_the_verdict_of_the_node_before():
     assert isinstance(ask("maker_supported(in[0])", 1, lambda node: "unknown"), Unknown)
     assert ask("maker_supported(in[0])", 1, lambda node: "supported") is True
     assert ask("maker_supported(in[0])", 1, lambda node: "fallback") is False
+    assert ask("maker_verdict(in[0])", 1, lambda node: "rejected") == "rejected"
+    assert isinstance(ask("maker_verdict(in[0])", 0, lambda node: "rejected"), Unknown)
+    assert ask("reader_verdict(out[0])", 0, lambda node: "fallback") == "fallback"
+    assert isinstance(ask("reader_verdict(out[0])", 1, lambda node: "fallback"), Unknown)
+    assert isinstance(ask("reader_verdict(out[0])", 0), Unknown)
+
+
+def test_what_is_read_together():
+    ask = chain(("Relu", "float32"), ("QuantizeLinear", "uint8"))
+    assert ask("len(siblings(out[0]))", 0) == 1
+    assert isinstance(ask("siblings(out[0])", 1), Unknown)
+    assert ask("unit_type(siblings(out[0])[0]) == unit_type(read_into(out[0])[0])", 0) is True
+    assert isinstance(ask("read_into(out[0])", 1), Unknown)
+    assert ask("all(t.producer == '' for t in made_from(in[0]))", 1) is True
+    assert isinstance(ask("made_from(in[0])", 0), Unknown)
 
 
 def test_a_default_that_was_filled_in_is_not_written():

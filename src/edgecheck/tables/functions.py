@@ -88,6 +88,30 @@ def before(scope: Scope, tensor: Tensor) -> Tensor | Unknown:
     return Unknown(f"nothing makes '{tensor.name}'") if read is None else read
 
 
+def siblings(scope: Scope, tensor: Tensor) -> list[Tensor] | Unknown:
+    """The inputs of the first operator that reads it, those that are left out skipped."""
+    readers = scope.edges.consumers.get(id(tensor), ())
+    if not readers:
+        return Unknown(f"nothing reads '{tensor.name}'")
+    return [one for one in readers[0].inputs if one is not None]
+
+
+def read_into(scope: Scope, tensor: Tensor) -> list[Tensor] | Unknown:
+    """The outputs of the first operator that reads it."""
+    readers = scope.edges.consumers.get(id(tensor), ())
+    if not readers:
+        return Unknown(f"nothing reads '{tensor.name}'")
+    return [one for one in readers[0].outputs if one is not None]
+
+
+def made_from(scope: Scope, tensor: Tensor) -> list[Tensor] | Unknown:
+    """The inputs of the operator that makes it, those that are left out skipped."""
+    node = scope.edges.producer.get(id(tensor))
+    return (
+        Unknown(f"nothing makes '{tensor.name}'") if node is None else [one for one in node.inputs if one is not None]
+    )
+
+
 def made_with(scope: Scope, tensor: Tensor, attribute: str) -> Any:
     """An attribute of the operator that makes it."""
     node = scope.edges.producer.get(id(tensor))
@@ -116,6 +140,21 @@ def readers_supported(scope: Scope, tensor: Tensor) -> bool | Unknown:
     if verdicts & {"fallback", "rejected"}:
         return False
     return Unknown(f"a reader of '{tensor.name}' is not decided") if "unknown" in verdicts else True
+
+
+def reader_verdict(scope: Scope, tensor: Tensor) -> str | Unknown:
+    """What this target does with the first operator that reads it: "supported", "fallback" or "rejected"."""
+    return _verdict(scope, tensor, next(iter(scope.edges.consumers.get(id(tensor), ())), None))
+
+
+def maker_verdict(scope: Scope, tensor: Tensor) -> str | Unknown:
+    """What this target does with the operator that makes it."""
+    return _verdict(scope, tensor, scope.edges.producer.get(id(tensor)))
+
+
+def _verdict(scope: Scope, tensor: Tensor, node: Node | None) -> str | Unknown:
+    verdict = "unknown" if node is None or scope.verdict is None else scope.verdict(node)
+    return Unknown(f"what makes or reads '{tensor.name}' is not decided") if verdict == "unknown" else verdict
 
 
 def static(tensor: Tensor) -> bool:
@@ -294,6 +333,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "unit_type": lambda scope, t: unit_type(t, scope.edges),
     "unit_scale": unit_scale, "unit_zero_point": unit_zero_point, "unit_per_channel": unit_per_channel,
     "origin": lambda scope, t: origin(t, scope.edges),
+    "reader_verdict": reader_verdict, "maker_verdict": maker_verdict,
+    "siblings": siblings, "read_into": read_into, "made_from": made_from,
     "after": after,
     "before": before,
     "made_with": made_with,
