@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 SET_UP := $(VENV)/.made-from-dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help oracles demo test test-all check lint bench latency-study matrix docs tables models environments lock clean faults false-alarms
+.PHONY: help oracles quick-oracles demo test test-all check lint bench latency-study matrix docs tables models environments lock clean faults false-alarms
 
 help: ## what each command does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,7 +18,7 @@ environments: $(SET_UP) ## the frameworks' locked environments (torch, tf, tflit
 	$(RUN)edgecheck doctor --make torch,tf,tflite-runtime
 
 oracles: $(SET_UP) ## the locked environments of the compilers that decide op support, for test-all
-	$(RUN)edgecheck doctor --make vela,tflm,tf-gpu-analyzer,ort-webgpu
+	$(RUN)edgecheck doctor --make vela,tflm,tf-gpu-analyzer,ort-webgpu,ort-qnn,openvino,ncnn,mnn,rknn,nncase,executorch
 	$(RUN)python scripts/fetch_browser.py
 	$(RUN)python scripts/fetch_kotlin.py
 
@@ -39,7 +39,10 @@ lint: $(SET_UP) ## ruff and mypy
 demo: environments models ## two trained models through export, proof and check, with a page to look at
 	$(RUN)edgecheck demo
 
-test: environments models lint check ## what CI runs
+quick-oracles: $(SET_UP) # those that CI asks again about a sample
+	$(RUN)edgecheck doctor --make vela,tflm
+
+test: environments quick-oracles models lint check ## what CI runs
 	$(RUN)pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: environments oracles models lint check ## everything: every oracle, ten thousand mutations a reader

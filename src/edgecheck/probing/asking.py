@@ -51,6 +51,11 @@ def _plugin(name: str) -> ModuleType:
     return import_module(f"edgecheck.oracles.{name}")
 
 
+def targets(oracle: str) -> tuple[str, ...]:
+    """The targets that an oracle decides."""
+    return tuple(_plugin(oracle).TARGETS)
+
+
 def witness(oracle: str, target: str, at: str | None = None) -> Witness:
     """The oracle with its interpreter. Raises EdgecheckError: 2 for names, 3 for an environment that is not there."""
     known = names()
@@ -58,7 +63,7 @@ def witness(oracle: str, target: str, at: str | None = None) -> Witness:
         raise EdgecheckError(f"there is no oracle '{oracle}'", help=f"oracles: {', '.join(known)}")
     plugin: Any = _plugin(oracle)
     if target not in plugin.TARGETS:
-        able = [name for name in known if target in _plugin(name).TARGETS]
+        able = [name for name in known if target in targets(name)]
         hint = f"its oracles: {', '.join(able)}" if able else f"it decides {', '.join(plugin.TARGETS)}"
         raise EdgecheckError(f"the oracle {oracle} does not decide {target}", help=hint)
     by_version: Mapping[str, str] = getattr(plugin, "ENVIRONMENTS", {})
