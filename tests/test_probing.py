@@ -16,9 +16,11 @@ from edgecheck.errors import EdgecheckError
 from edgecheck.model import formats
 from edgecheck.oracles import Answer, Outcome
 from edgecheck.probing import asking, evidence, models, report, running, sides
+from edgecheck.probing.knobs import Mentions
 from edgecheck.probing.replay import Agreement, compared, judged, model_of
 from edgecheck.tables import bundle
 from edgecheck.tables.compiled import compile_table
+from edgecheck.tables.language import parse
 from edgecheck.tables.optable import OpTable, from_compiled
 
 ROOT = Path(__file__).parents[1]
@@ -120,6 +122,14 @@ def test_both_sides_of_a_numeric_limit_are_neighbours():
     found = sides.sides(target, *question, sides.Bases(target, {"ARG_MAX": [spec]}))
     depths = {one.side: one.spec["i"][0]["s"][-1] for one in found}
     assert depths == {"inside": 127, "outside": 128}
+
+
+def test_only_what_a_limit_compares_with_is_a_value_to_try():
+    mentioned = Mentions.of(parse("known(attr.mode, 'constant') in ['edge', 'wrap'] and in.weight.rank == 4"))
+    assert mentioned.texts == ("constant", "edge", "wrap")
+    assert mentioned.numbers == (4,)
+    assert mentioned.attributes == ("mode",)
+    assert {"known", "rank"} <= mentioned.words
 
 
 def test_an_agreement_counts_what_is_wrong_and_nothing_inconclusive():

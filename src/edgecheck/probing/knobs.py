@@ -21,6 +21,9 @@ _SIZES = frozenset({"shape", "rank", "size", "nbytes", "len", "prod", "broadcast
 _VALUES = frozenset({"value", "scalar", "weight_sum", "const", "folded", "origin"})
 _SCALES = frozenset({"scale", "scales", "zero_point", "zero_points", "quantized", "per_channel", "axis"})
 
+#: Where a part of a limit's tree has a name, which is no value that the limit compares with.
+_NAMED = {"call": 1, "attr": 1, "env": 1, "var": 1, "input": 1, "output": 1, "for": 1, "get": 2}
+
 
 @dataclass(frozen=True, slots=True)
 class Knob:
@@ -69,10 +72,12 @@ class Mentions:
 
 
 def _walk(tree: Tree) -> Iterator[Any]:
+    """The tree and all that it is made of, but for the names of functions, fields, attributes and the like."""
     yield tree
     if isinstance(tree, list):
-        for part in tree[1:]:
-            yield from _walk(part)
+        for place, part in enumerate(tree[1:], 1):
+            if _NAMED.get(tree[0]) != place or not isinstance(part, str):
+                yield from _walk(part)
 
 
 def knobs(spec: Mapping[str, Any], format: str, mentions: Mentions) -> Iterator[Knob]:
