@@ -321,6 +321,18 @@ def test_a_computed_reshape_keeps_what_is_known(tmp_path):
     assert model.graphs[0].outputs[0].shape == (5, 24)
 
 
+@pytest.mark.parametrize(("batch", "layout"), [(None, 0), (None, 1), (3, 0)])
+def test_a_recurrent_layers_batch_is_that_of_its_first_state(tmp_path, batch, layout):
+    sizes = [7, batch, 5] if layout == 0 else [batch, 7, 5]
+    state = (1, 3, 4) if layout == 0 else (3, 1, 4)
+    weights = [("w", (1, 12, 5)), ("r", (1, 12, 4))]
+    constants = [numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights]
+    node = helper.make_node("GRU", ["x", "w", "r", "", "", "h"], ["y", "z"], hidden_size=4, layout=layout)
+    path = save(tmp_path / "m.onnx", [node], [value("x", sizes), value("h", state)], constants=constants)
+    made = read(path).graphs[0].nodes[0].outputs
+    assert [t.shape for t in made] == ([(7, 1, 3, 4), (1, 3, 4)] if layout == 0 else [(3, 7, 1, 4), (3, 1, 4)])
+
+
 def test_the_line_that_made_a_node(tmp_path):
     node = helper.make_node("Relu", ["x"], ["y"])
     trace = 'File "/home/me/net.py", line 23, in forward\n  f()\nFile "/x/site-packages/torch/nn/f.py", line 9, in relu'

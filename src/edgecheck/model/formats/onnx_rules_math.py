@@ -292,6 +292,15 @@ def quantized_binary(c: Call) -> None:
     c.put(0, shape=broadcast(c.shape(0), c.shape(3)))
 
 
+def _batch(c: Call) -> int | None:
+    """The batch of a recurrent layer whose input does not tell it: that of sequence_lens, or of its first state."""
+    for place, axis in ((4, 0), (5, 0 if c.attr_int("layout", 0) else 1)):
+        shape = c.value(place).shape if c.has(place) else None
+        if shape is not None and len(shape) > axis and shape[axis] is not None:
+            return shape[axis]
+    return None
+
+
 @rule("LSTM", "GRU", "RNN", "com.microsoft::DynamicQuantizeLSTM")
 def recurrent(c: Call) -> None:
     for i in range(3):
@@ -299,7 +308,10 @@ def recurrent(c: Call) -> None:
     directions = 2 if c.attr_text("direction", "forward") == "bidirectional" else 1
     hidden = c.attrs.get("hidden_size") or (None if "Quantize" in c.op else c.shape(2)[-1])
     first, second, _ = c.shape(0)
-    if c.attr_int("layout", 0):
+    batch_first = bool(c.attr_int("layout", 0))
+    if (first if batch_first else second) is None and "Quantize" not in c.op:
+        first, second = (_batch(c), second) if batch_first else (first, _batch(c))
+    if batch_first:
         c.put(0, shape=(first, second, directions, hidden))
         state: Shape = (first, directions, hidden)
     else:
