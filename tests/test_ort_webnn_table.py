@@ -1,11 +1,15 @@
-"""The table ort-webnn: read from ONNX Runtime web's own list, since no browser here has WebNN."""
+"""The table ort-webnn: ONNX Runtime web's own list, what a Chromium says its backend takes, and that browser asked."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from edgecheck import environments
+from edgecheck.browser import webnn
 from edgecheck.check import check, point
-from edgecheck.oracles import onnx_probe
+from edgecheck.oracles import ask, onnx_probe
 from probe_evidence import table
 
 Spec = dict[str, object]
@@ -29,7 +33,9 @@ def constant(values: list[int]) -> Spec:
         ("Relu", [X], {}, "supported", ""),
         ("Relu", [{"t": "float32", "s": ["n", 3]}], {}, "fallback", "static shapes only"),
         ("Relu", [{"t": "float64", "s": [2]}], {}, "fallback", "no such element type"),
-        ("Add", [{"t": "int64", "s": [2]}, {"t": "int64", "s": [2]}], {}, "unknown", "opSupportLimits"),
+        ("Add", [{"t": "int64", "s": [2]}, {"t": "int64", "s": [2]}], {}, "supported", ""),
+        ("Abs", [{"t": "int64", "s": [2]}], {}, "fallback", "with LiteRT input 0 must be float32, float16 or int32"),
+        ("Relu", [{"t": "float32", "s": [1] * 6}], {}, "fallback", "0 to 5 dimensions"),
         ("Reshape", [X, constant([1, -1])], {}, "supported", ""),
         ("Reshape", [X, {"t": "int64", "s": [2]}], {}, "fallback", "shape must be a constant of the file"),
         ("Reshape", [X, constant([0, -1])], {}, "fallback", "no size in shape may be 0"),
@@ -59,7 +65,36 @@ def test_a_backend_has_a_function_since_a_chromium() -> None:
     assert said("CumSum", [X, constant([1])], backend="coreml", chromium="132")[0] == "supported"
 
 
+def test_what_another_backend_takes_is_not_known() -> None:
+    both = [{"t": "int64", "s": [2]}, {"t": "int64", "s": [2]}]
+    verdict, reason = said("Add", both, backend="dml")
+    assert (verdict, "opSupportLimits" in reason) == ("unknown", True)
+
+
+def test_what_falls_back_is_asked_of_webassembly() -> None:
+    """A Max of int16 has no kernel anywhere."""
+    assert said("Max", [{"t": "int16", "s": [2]}, {"t": "int16", "s": [2]}])[0] == "rejected"
+
+
 def test_every_row_of_the_list_is_there() -> None:
     ops = table("ort-webnn").ops
     assert len(ops) == 114
     assert {"com.microsoft::MatMulNBits", "Einsum", "LSTM", "Where"} <= set(ops)
+
+
+@pytest.mark.slow
+def test_the_browser_answers_as_the_table_says(tmp_path: Path) -> None:
+    if environments.state("ort-webgpu").problem or not (webnn.folder() / "chromium").is_file():
+        pytest.skip("the Chromium with WebNN is not installed: `python scripts/fetch_browser.py`")
+    value: Spec = {"t": "float32", "s": [2, 3]}
+    specs: list[Spec] = [
+        {"op": op, "opset": 17, "i": [{**value, **more}], "o": [{"t": "float32"}]}
+        for op, more in (("Abs", {}), ("Abs", {"s": [2, "n"]}), ("Tan", {}), ("Det", {"s": [2, 2]}))
+    ]
+    paths = [tmp_path / f"{number}.onnx" for number in range(len(specs))]
+    for path, spec in zip(paths, specs):
+        path.write_bytes(onnx_probe.write(spec))
+    outcomes = list(ask("ort_webnn", environments.interpreter("ort-webgpu"), paths, "ort-webnn", {"version": "1.30"}))
+    expected = [check(onnx_probe.read(spec), point(table("ort-webnn"), None, {}))[0].verdict for spec in specs]
+    assert [outcome.answers[0].verdict for outcome in outcomes] == expected
+    assert set(expected) == {"supported", "fallback"}

@@ -33,6 +33,8 @@ _INVALID = re.compile(
 )
 #: What the adapter lacks, not the runtime: SwiftShader has no 16-bit floats in shaders.
 _ADAPTER = re.compile(r"requires f16|shader-f16|Failed to get (GPU|a WebGPU) adapter|no available backend|Vulkan", re.I)
+#: WebNN computed the operator beforehand (a Shape), so that the cut graph has no input left: it says nothing of it.
+_FOLDED = re.compile(r"The number \(\d+\) of MLTensor\(s\) doesn't match the expectation \(0\)")
 _GONE = re.compile(
     r"no answer in|killed by|Failed to construct locale|aborted|unreachable|memory access|out of memory"
     r"|device (was )?lost|called recursively",
@@ -103,7 +105,7 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     on_cpu = verdict == "fallback" or not accelerated
     if on_cpu and onnx_feeds.EVERY_RUN.search(session.failure):
         return "rejected", f"{reason}, where every run fails: {_short(session.failure)}"
-    if not session.failure or verdict != "supported":
+    if not session.failure or verdict != "supported" or _FOLDED.search(session.failure):
         return verdict, reason
     if _GONE.search(session.failure) or _ADAPTER.search(session.failure):
         return "inconclusive", f"placed, fails when it runs: {_short(session.failure)}"
