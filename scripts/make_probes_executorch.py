@@ -1,23 +1,36 @@
 """Write random programs of torch.export to put to ExecuTorch's partitioners and to our tables.
 
-    ENVIRONMENT/bin/python scripts/make_probes_executorch.py OUT --seed 1 --programs 20 --calls 30
+    ENVIRONMENT/bin/python scripts/make_probes_executorch.py --folder OUT --seed 1 --programs 20 --calls 30
+    ENVIRONMENT/bin/python scripts/make_probes_executorch.py --out FILE --seed 1 --count 100 [--ops aten.add.Tensor,…]
 
 ENVIRONMENT is the executorch one (`edgecheck doctor --make executorch`). A program is a number of independent calls of
 torch functions, each with inputs, constants and attributes of its own, and a few short chains whose operators a
-partitioner looks at together. The same seed gives the same programs.
+partitioner looks at together. The same seed gives the same programs. With `--out`, descriptions of single calls instead
+(see src/edgecheck/oracles/aten_probe.py), one JSON line each.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
+import sys
+import tempfile
+import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # torch's own name for it
+
+_PACKAGE = types.ModuleType("edgecheck")  # its readers, without what its own environment has
+_PACKAGE.__path__ = [str(Path(__file__).parents[1] / "src" / "edgecheck")]
+sys.modules["edgecheck"] = _PACKAGE
+
+from edgecheck.model import formats  # noqa: E402
+from edgecheck.probing import programs  # noqa: E402
 
 Call = Callable[..., Any]
 R = random.Random()
@@ -440,10 +453,44 @@ def program(names: list[str]) -> torch.export.ExportedProgram | None:
         return None
 
 
+def specs(count: int, ops: list[str]) -> Iterator[dict[str, Any]]:
+    """Descriptions of single calls, `count` of them, of these operators where some are named."""
+    names, left, tried = sorted(CALLS), count, 0
+    while left and tried < 40 * count + len(names):
+        name = names[tried % len(names)]
+        tried += 1
+        made_here = [spec for spec in described(name) if not ops or spec["op"] in ops]
+        if ops and not made_here and tried >= len(names):
+            names = [one for one in names if one != name] or names
+        for spec in made_here[:left]:
+            yield spec
+            left -= 1
+
+
+def described(name: str) -> list[dict[str, Any]]:
+    """The calls of the program that one call of this name becomes; those inside of control flow left out."""
+    found = program([name])
+    if found is None:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "one.pt2")
+        torch.export.save(found, path)
+        model = formats.read(path)
+        readers: dict[int, list[str]] = {}
+        for node in model.nodes:
+            for tensor in node.inputs:
+                readers.setdefault(id(tensor), []).append(node.op)
+        nodes = [node for node in model.graphs[0].nodes if node.op.startswith("aten.")]
+        return [{"op": node.op, **programs.described(node, readers)} for node in nodes]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--ops", type=lambda text: text.split(","), default=[])
     parser.add_argument("--programs", type=int, default=20)
     parser.add_argument("--calls", type=int, default=30)
     parser.add_argument("--plain", action="store_true", help="float32, int32 and bool only")
@@ -452,17 +499,26 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     R.seed(args.seed)
-    args.out.mkdir(parents=True, exist_ok=True)
+    if args.out:
+        lines = (json.dumps(spec, separators=(",", ":")) + "\n" for spec in specs(args.count, args.ops))
+        args.out.write_text("".join(lines))
+    if args.folder:
+        write(args.folder, args.seed, args.programs, args.calls)
+
+
+def write(folder: Path, seed: int, count: int, calls: int) -> None:
+    """`count` programs of `calls` calls each."""
+    folder.mkdir(parents=True, exist_ok=True)
     waiting: list[str] = []
-    for number in range(args.programs):
-        if len(waiting) < args.calls:
+    for number in range(count):
+        if len(waiting) < calls:
             names = sorted(CALLS)
             R.shuffle(names)
             waiting += names
-        taken, waiting = waiting[: args.calls], waiting[args.calls :]
+        taken, waiting = waiting[:calls], waiting[calls:]
         found = program(taken)
         if found is not None:
-            torch.export.save(found, args.out / f"seed{args.seed}-{number:03}.pt2")
+            torch.export.save(found, folder / f"seed{seed}-{number:03}.pt2")
 
 
 if __name__ == "__main__":

@@ -18,31 +18,15 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from edgecheck.check import check, point
 from edgecheck.model import formats
-from edgecheck.model.graph import Node, Tensor
 from edgecheck.oracles import ask
+from edgecheck.probing.programs import described
 from edgecheck.tables import bundle
 
 OUT = Path(__file__).parents[1] / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
 EACH = 3
-
-
-def described(tensor: Tensor | None) -> list[Any] | None:
-    return None if tensor is None else [tensor.dtype, list(tensor.shape or ()), int(tensor.const)]
-
-
-def description(node: Node, readers: dict[int, list[str]]) -> dict[str, Any]:
-    attrs = {name: value for name, value in node.attrs.items() if value is not None}
-    return {
-        "n": list(node.input_names),
-        "i": [described(tensor) for tensor in node.inputs],
-        "o": [described(tensor) for tensor in node.outputs],
-        "a": attrs,
-        "r": [readers.get(id(tensor), []) for tensor in node.outputs],
-    }
 
 
 def asked(programs: list[Path], answers: Path, python: Path, targets: list[str]) -> None:
@@ -115,7 +99,7 @@ def main() -> int:
                 "verdict": verdict,
                 "reason": answer["reason"][:100],
                 **base,
-                "model": description(ours.node, readers),
+                "model": described(ours.node, readers),
             }
             evidence.append(line)
     evidence.sort(key=lambda line: (line["target"], line["op"], line["limit"], line["probe"]))

@@ -12,6 +12,9 @@ came from. A node of the file is
   node makes, so that it is left out.
 
 Where the delegate's compiler fails on a larger program, all nodes are `inconclusive`.
+
+A `.pte` file is lowered already: each instruction is `supported` where it calls the target's own delegate, `fallback`
+where the runtime here has its kernel, `rejected` where it has not; another backend's delegate is `inconclusive`.
 """
 
 from __future__ import annotations
@@ -28,6 +31,14 @@ ENVIRONMENT = "executorch"
 NEEDS = ("executorch", "torch")
 TARGETS = ("executorch-xnnpack", "executorch-vulkan", "executorch-coreml", "executorch-ethos-u")
 
+#: The name that each target's delegate has in a `.pte` file.
+_BACKENDS = {
+    "executorch-xnnpack": "XnnpackBackend",
+    "executorch-vulkan": "VulkanBackend",
+    "executorch-coreml": "CoreMLBackend",
+    "executorch-ethos-u": "EthosUBackend",
+}
+
 #: Of the runtime itself, or no computation at all.
 _FREE = ("<built-in function getitem>", "getitem", "executorch_call_delegate")
 
@@ -36,6 +47,8 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     """One answer for each call in the program, nested graphs left out (they have no numbers of their own here)."""
     import torch
 
+    if model.suffix.lower() == ".pte":
+        return list(_of_lowered(model, _BACKENDS[target]))
     program = torch.export.load(model)
     sources = _sources(program)
     lowered, failure = _lowered(program, target, settings)
@@ -154,6 +167,33 @@ def _refusal(model: Path, sources: list[tuple[str, str]], failure: str) -> list[
     return [
         Answer(graph=0, index=index, op=op, verdict=verdict, reason=failure) for index, (_, op) in enumerate(sources)
     ]
+
+
+def _of_lowered(model: Path, backend: str) -> Iterator[Answer]:
+    """The instructions of a `.pte` file, method by method."""
+    from executorch.exir._serialize._program import deserialize_pte_binary
+
+    kernels = _portable()
+    for graph, plan in enumerate(deserialize_pte_binary(model.read_bytes()).program.execution_plan):
+        instructions = [one.instr_args for chain in plan.chains for one in chain.instructions]
+        for index, call in enumerate(instructions):
+            op, verdict, reason = _instruction(call, plan, backend, kernels)
+            yield Answer(graph=graph, index=index, op=op, verdict=verdict, reason=reason)
+
+
+def _instruction(call: Any, plan: Any, backend: str, kernels: frozenset[str]) -> tuple[str, str, str]:
+    """The name, the verdict and the reason of one instruction of a method."""
+    kind = type(call).__name__
+    if kind == "DelegateCall":
+        name = plan.delegates[call.delegate_index].id
+        return f"executorch_call_delegate::{name}", "supported" if name == backend else "inconclusive", name
+    if kind != "KernelCall":
+        names = {"MoveCall": "move_call", "JumpFalseCall": "jump_false_call", "FreeCall": "free_call"}
+        return f"executorch.{names[kind]}", "fallback", "the runtime's own"
+    operator = plan.operators[call.op_index]
+    short = operator.name.replace("::", ".")
+    op = f"{short}.{operator.overload or 'default'}"
+    return (op, "fallback", "a portable kernel") if short in kernels else (op, "rejected", f"no kernel for {op}")
 
 
 def _split(lowered: Any) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

@@ -16,23 +16,28 @@ from edgecheck.oracles import onnx_probe
 
 Spec = Mapping[str, Any]
 
-#: Runs in an environment with TFLite's generated schema: descriptions from stdin, one file each.
+#: Runs in an environment that has the format's own writer: descriptions from stdin, one file each.
 _WRITE = """\
 import json, sys, types
 from pathlib import Path
 package = types.ModuleType("edgecheck")
 package.__path__ = [sys.argv[1]]
 sys.modules["edgecheck"] = package
-from edgecheck.oracles import tflite_probe
+from importlib import import_module
+writer = import_module(f"edgecheck.oracles.{sys.argv[3]}")
 for number, line in enumerate(sys.stdin):
     try:
-        content = tflite_probe.write(json.loads(line))
-    except Exception as error:  # whatever flatbuffers raises: this description makes no file
+        content = writer.write(json.loads(line))
+    except Exception as error:  # whatever flatbuffers or torch raises: this description makes no file
         print(f"{number}: {type(error).__name__}: {error}", file=sys.stderr)
         continue
-    Path(sys.argv[2], f"{number:06}.tflite").write_bytes(content)
+    Path(sys.argv[2], f"{number:06}{sys.argv[4]}").write_bytes(content)
 """
-_SCHEMA = ("tflm", "tf", "torch")
+#: The writer in `edgecheck.oracles`, the suffix of its files, and the environments that have what it imports.
+_WRITERS = {
+    "tflite": ("tflite_probe", ".tflite", ("tflm", "tf", "torch")),
+    "executorch": ("aten_probe", ".pt2", ("executorch",)),
+}
 
 
 def write(specs: Sequence[Spec], format: str, folder: Path) -> list[Path | None]:
@@ -41,12 +46,13 @@ def write(specs: Sequence[Spec], format: str, folder: Path) -> list[Path | None]
         return [_onnx(spec, folder / f"{number:06}.onnx") for number, spec in enumerate(specs)]
     package = str(Path(__file__).parent.parent)
     lines = "".join(json.dumps(spec) + "\n" for spec in specs)
-    command = [str(_with_schema()), "-c", _WRITE, package, str(folder)]
+    writer, suffix, environment = _WRITERS[format]
+    command = [str(_with_writer(environment)), "-c", _WRITE, package, str(folder), writer, suffix]
     done = subprocess.run(command, input=lines, text=True, capture_output=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise EdgecheckError(f"the TFLite probes could not be written: {last}", code=3)
-    paths = [folder / f"{number:06}.tflite" for number in range(len(specs))]
+        raise EdgecheckError(f"the {format} probes could not be written: {last}", code=3)
+    paths = [folder / f"{number:06}{suffix}" for number in range(len(specs))]
     return [path if path.is_file() else None for path in paths]
 
 
@@ -58,12 +64,12 @@ def _onnx(spec: Spec, path: Path) -> Path | None:
     return path
 
 
-def _with_schema() -> Path:
-    """An interpreter that has TFLite's generated schema."""
-    for name in _SCHEMA:
+def _with_writer(names: Sequence[str]) -> Path:
+    """The interpreter of the first of these environments that is there."""
+    for name in names:
         if not environments.state(name).problem:
             return environments.interpreter(name)
-    return environments.interpreter(_SCHEMA[0])
+    return environments.interpreter(names[0])
 
 
 def random(
@@ -91,6 +97,8 @@ def random(
 
 
 def _maker(format: str) -> Path:
+    if format == "executorch":
+        return environments.interpreter("executorch")
     if format == "onnx" and find_spec("onnx") is None:
         return environments.interpreter("torch")
     return Path(sys.executable)

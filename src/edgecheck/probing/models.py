@@ -28,7 +28,12 @@ from edgecheck.results import TargetPoint
 from edgecheck.tables.optable import OpTable
 
 _LETTERS = {"supported": "s", "fallback": "f", "rejected": "r", "inconclusive": "i", "invalid": "v"}
-_SUFFIXES = {"onnx": (".onnx",), "tflite": (".tflite", ".lite")}
+_SUFFIXES = {
+    "onnx": (".onnx",),
+    "tflite": (".tflite", ".lite"),
+    "executorch": (".pt2", ".pte"),
+    "coreml": (".mlmodel", ".mlpackage"),
+}
 
 
 def found(paths: Iterable[Path], format: str) -> list[Path]:
@@ -36,15 +41,22 @@ def found(paths: Iterable[Path], format: str) -> list[Path]:
     suffixes = _SUFFIXES.get(format, ())
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
-        elif path.is_file():
+        if path.is_dir() and path.suffix != ".mlpackage":
+            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and _whole(p))
+        elif path.exists():
             files.append(path)
         else:
             raise EdgecheckError(f"{path} does not exist", help=f"give .{format} files or folders with some")
     if not files:
         raise EdgecheckError(f"no {format} model was found", help=f"give .{format} files or folders with some")
     return files
+
+
+def _whole(path: Path) -> bool:
+    """A file, or a package, which is a folder; not the .mlmodel inside of one."""
+    if path.suffix == ".mlpackage":
+        return path.is_dir()
+    return path.is_file() and not any(part.suffix == ".mlpackage" for part in path.parents)
 
 
 def measured(

@@ -6,11 +6,26 @@ operators that read each output]}`; a null is an argument left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecheck.model.graph import Graph, Model, Node, Tensor
+
+
+def described(node: Node, readers: Mapping[int, Sequence[str]]) -> dict[str, Any]:
+    """The description of a node; `readers` has the operators that read a tensor, by the tensor's `id`."""
+    return {
+        "n": list(node.input_names),
+        "i": [_in_words(tensor) for tensor in node.inputs],
+        "o": [_in_words(tensor) for tensor in node.outputs],
+        "a": {name: value for name, value in node.attrs.items() if value is not None},
+        "r": [list(readers.get(id(tensor), ())) for tensor in node.outputs],
+    }
+
+
+def _in_words(tensor: Tensor | None) -> list[Any] | None:
+    return None if tensor is None else [tensor.dtype, list(tensor.shape or ()), int(tensor.const)]
 
 
 class Stored:

@@ -97,6 +97,8 @@ def model_of(spec: Mapping[str, Any], format: str) -> Model:
     """A description as the `Model` that its file gives: attributes that it leaves out have the format's defaults."""
     if format == "onnx":
         return onnx_probe.read(spec)
+    if format == "executorch":
+        return programs.model_of({"op": spec["op"], "spec": spec})
     return tflite_probe.read({**spec, "a": {**defaults(spec["op"]), **(spec.get("a") or {})}})
 
 
