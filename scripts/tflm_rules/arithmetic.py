@@ -86,7 +86,7 @@ RULES: dict[str, list[Rule]] = {
             "an int16 output must have the scale 2^-15",
             "logistic_common.cc:103",
         ),
-        quantized("logistic_common.cc:45", "in[0]", "out[0]"),
+        quantized("logistic_common.cc:70", "in[0]", "out[0]", kinds='["int16"]'),
     ],
     "ELU": [dtype(F8, "elu.cc:139"), same("elu.cc:93")],
     "HARD_SWISH": [
@@ -174,6 +174,12 @@ RULES: dict[str, list[Rule]] = {
     "ADD": [
         dtype(("float32", "int32", "int8", "int16"), "add.cc:188", "out[0]"),
         unquantized_int32("add_common.cc:104", "in[0]", "in[1]"),
+        (
+            "output-quantized",
+            'out[0].dtype not in ["int8", "int16"] or quantized(out[0])',
+            "an integer output must have quantisation parameters",
+            "add_common.cc:41",
+        ),
     ],
     "SUB": [
         dtype(("float32", "int32", "int8", "int16"), "sub.cc:194", "out[0]"),

@@ -402,7 +402,7 @@ def fused(target: str, op: str) -> Iterator[Limit]:
     if target == "ethos-u85":
         yield Limit(
             "activation-zero-point",
-            f'{none} or not quantized(out[0]) or all(z in -128..127 if out[0].dtype == "int8" else z in 0..255 if out[0].dtype == "uint8" else True for z in out[0].zero_points)',
+            f'{none} or not quantized(out[0]) or all(z in -128..127 if out[0].dtype == "int8" else z in 0..255 if out[0].dtype == "uint8" else z in [0, 32768] if out[0].dtype == "uint16" else z == 0 for z in out[0].zero_points)',
             "with a fused activation the output's zero point must lie in its type's range",
             ("operators-u85:IFMZeroPoints",),
         )
