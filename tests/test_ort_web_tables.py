@@ -209,3 +209,17 @@ def test_the_browser_answers_as_the_table_says(target: str, tmp_path: Path) -> N
     measured = [outcome.answers[0].verdict for outcome in outcomes]
     assert measured == [said(target, spec)[0] for spec in specs]
     assert len(set(measured)) == {"ort-webgpu": 2, "ort-webgpu-jsep": 3, "ort-wasm": 1}[target]
+
+
+@pytest.mark.parametrize("target", ["ort-wasm", "ort-webgpu", "ort-webgpu-jsep"])
+def test_the_limits_of_ort_cpu_are_taken_over_as_they_are_today(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python scripts/import_ort_web.py TARGET --inherit` mends it."""
+    scripts = Path(__file__).parents[1] / "scripts"
+    monkeypatch.syspath_prepend(str(scripts))
+    import import_ort_web
+
+    assert import_ort_web.refreshed(target) == (import_ort_web.TARGETS / f"{target}.toml").read_text()
+
+
+def test_a_file_of_an_old_opset_falls_back_where_no_cpu_kernel_was_seen() -> None:
+    assert said("ort-webgpu", unary("Not", "bool", 6))[0] == "fallback"
