@@ -45,6 +45,33 @@ CASES = {
     "texts": (spec("Equal", [TEXTS, TEXTS], 19) | {"o": [{"t": "bool"}]}, "rejected"),
     "one type": (spec("BatchNormalization", [X, *[filled(8)] * 4]), "supported"),
     "two types": (spec("BatchNormalization", [X, *[filled(8)] * 2, *[filled(8, dtype="float64")] * 2]), "rejected"),
+    "negative lambd": (spec("Shrink", [X], lambd=-1.0), "rejected"),
+    "compressed without an axis": (spec("Compress", [X, tensor(8, dtype="bool")]), "supported"),
+    "compressed without an axis, sizes open": (
+        spec("Compress", [tensor(2, 3, sig=[-1, 3]), tensor(6, dtype="bool")]), "rejected",
+    ),
+    "weight scales": (
+        spec("QLinearConv", [tensor(1, 4, 5, 5, dtype="uint8"), SCALE, POINT, filled(4, 4, 3, 3, dtype="uint8"),
+                             filled(4), filled(4, dtype="uint8"), SCALE, POINT]), "supported",
+    ),
+    "weight scales, other channels": (
+        spec("QLinearConv", [tensor(1, 4, 5, 5, dtype="uint8"), SCALE, POINT, filled(2, 4, 3, 3, dtype="uint8"),
+                             filled(2), filled(2, dtype="uint8"), SCALE, POINT]), "rejected",
+    ),
+    "third dimension's scales": (spec("QuantizeLinear", [tensor(2, 3, 8), filled(8), filled(8, dtype="uint8")], axis=2), "supported"),
+    "third dimension's scales, batch open": (
+        spec("QuantizeLinear", [tensor(2, 3, 8, sig=[-1, 3, 8]), filled(8), filled(8, dtype="uint8")], axis=2), "rejected",
+    ),
+    "second zero point alone": (
+        spec("MatMulInteger", [tensor(4, 3, dtype="uint8"), tensor(3, 2, dtype="uint8"), None, POINT]), "rejected",
+    ),
+    "activation": (
+        spec("GRU", [tensor(4, 1, 3), filled(1, 6, 3), filled(1, 6, 2)], hidden_size=2, activations=["Relu", "Tanh"]), "supported",
+    ),
+    "other activation": (
+        spec("GRU", [tensor(4, 1, 3), filled(1, 6, 3), filled(1, 6, 2)], hidden_size=2, activations=["Sigmoid", "Softsign"]),
+        "rejected",
+    ),
     "no rule": (spec("Det", [tensor(3, 3)]), "rejected"),
 }  # fmt: skip
 
