@@ -1,10 +1,10 @@
 """LiteRT's `CompiledModel` on a GPU (ML Drift over WebGPU): which operators of a TFLite file the accelerator takes.
 
-Any Vulkan driver will do; where no GPU is, SwiftShader, which Debian's chromium-common carries, is one. Name its driver
-file with the environment variable `VK_ICD_FILENAMES` (or the setting `icd`); a Vulkan loader, `libvulkan.so.1`, must
-lie beside it or on the library path. The accelerator answers for a model, so the file is cut: `supported`: it took the
-operator; `fallback`: it refused it, with its reason; `rejected`: LiteRT prepares its own kernel first, which refused.
-Without an adapter every answer is `invalid`.
+Any Vulkan driver will do: name its driver file with the environment variable `VK_ICD_FILENAMES` (or the setting `icd`);
+a Vulkan loader, `libvulkan.so.1`, must lie beside it or on the library path. Where none is named, it is SwiftShader,
+which Debian's chromium-common carries. The accelerator answers for a model, so the file is cut: `supported`: it took
+the operator; `fallback`: it refused it, with its reason; `rejected`: LiteRT prepares its own kernel first, which
+refused. Without an adapter every answer is `invalid`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ TARGETS = ("litert-gpu-mldrift",)
 SECONDS = 30.0
 TOGETHER = 40  # models that share a process
 
+#: Where Debian's chromium keeps SwiftShader's driver file.
+SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
+
 _REFUSED = re.compile(r"Following operations are not supported by GPU delegate:\n(?P<why>.+)")
 _NO_KERNEL = re.compile(
     r".*\n.*failed to prepare|Didn't find op for builtin opcode.*|Encountered unresolved custom op: \S+"
@@ -44,7 +47,9 @@ def warm_up() -> None:
 
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator, from a model of its own. `settings["icd"]`: the Vulkan driver's JSON file."""
-    driver = settings.get("icd") or os.environ.get("VK_ICD_FILENAMES", "")
+    driver = (
+        settings.get("icd") or os.environ.get("VK_ICD_FILENAMES") or (str(SWIFTSHADER) if SWIFTSHADER.exists() else "")
+    )
     pieces = cut(model)
     said = _all_judged([piece.content for piece in pieces if piece.content is not None], driver)
     return [_answer(piece, said) for piece in pieces]
