@@ -90,9 +90,9 @@ class Neighbours:
         """The DequantizeLinear before and the QuantizeLinear behind a node."""
         makers = [self.maker.get(id(t)) for t in node.inputs if t is not None and not t.const]
         before = [one for one in makers if one is not None and one.op.endswith(_TO_REAL)]
-        readers = [one for t in node.outputs if t is not None for one in self.readers.get(id(t), [])]
-        behind = readers if readers and all(one.op.endswith(_TO_QUANTIZED) for one in readers) else []
-        return list(dict.fromkeys(before)), behind[:1]
+        readers = [self.readers[id(t)] for t in node.outputs if t is not None and id(t) in self.readers]
+        behind = [each[0] for each in readers if all(one.op.endswith(_TO_QUANTIZED) for one in each)]
+        return list(dict.fromkeys(before)), behind if len(behind) == len(readers) else []
 
     def unit(self, node: Node) -> Node:
         """The operator that a QuantizeLinear or DequantizeLinear belongs to; the node itself elsewhere."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.model import formats
-from edgecheck.model.graph import Node
+from edgecheck.model.graph import Node, Tensor
 from edgecheck.oracles import Answer, isolated, onnx_probe
 from edgecheck.oracles.onnx_cut import Neighbours, describe
 
@@ -30,7 +30,15 @@ TARGETS = ("ort-qnn",)
 CHIPS = {"v68": "30", "v69": "36", "v73": "43", "v75": "57", "v79": "69", "v81": "87"}
 
 Spec = Mapping[str, Any]
+_BESIDE_NAME = "beside_"
+
+
+def _beside(number: int) -> dict[str, Any]:
+    return {"n": f"{_BESIDE_NAME}{number}", "t": "float32", "s": [1, 2]}
+
+
 Found = tuple[str, str]  # verdict and reason
+_INITIALIZER: Found = ("inconclusive", "it becomes an initializer, and is no node of the session")
 _STILL: Found = ("invalid", "it reads constants alone: nothing flows into the graph")
 
 _PROVIDER = "QNNExecutionProvider"
@@ -61,12 +69,47 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     read = formats.read(model)
     around = Neighbours(read)
     nodes = list(read.nodes)
-    specs = [describe(node, around) for node in nodes]
+    specs = [None if node.op == "Constant" else _described(node, around) for node in nodes]
     groups = _groups([(i, spec) for i, spec in enumerate(specs) if spec is not None and not _still(spec)])
     found = {i: one for group in groups for i, one in _asked(group, options)}
     found |= {i: _STILL for i, spec in enumerate(specs) if spec is not None and _still(spec)}
-    missing = ("inconclusive", "it cannot be cut out of its model")
+    missing: Found = ("inconclusive", "it cannot be cut out of its model")
+    found |= {i: _INITIALIZER for i, node in enumerate(nodes) if node.op == "Constant"}
     return [_answer(node, found.get(i, missing)) for i, node in enumerate(nodes)]
+
+
+def _described(node: Node, around: Neighbours) -> Spec | None:
+    """The piece of a node. A Transpose between quantised tensors keeps a node more on each side that has one: ONNX
+    Runtime moves it out of its unit, and of a graph's own input or output the provider sees only the integer."""
+    spec = describe(node, around)
+    unit = around.unit(node)
+    before, behind = around.quantized(unit) if unit.op == "Transpose" else ([], [])
+    if spec is None or not before or not behind:
+        return spec
+    chain = [*spec.get("before", ()), spec, *spec.get("after", ())]
+    read = next(one for one in chain if one["op"] == "DequantizeLinear")
+    made = next(one for one in reversed(chain) if one["op"] == "QuantizeLinear")
+    earlier = _relu_and("QuantizeLinear", read) if _known(before[0].inputs[0], around.maker) else []
+    later = _relu_and("DequantizeLinear", made) if _known(behind[0].outputs[0], around.readers) else []
+    return {**spec, "before": [*earlier, *spec.get("before", ())], "after": [*spec.get("after", ()), *later]}
+
+
+def _known(tensor: Tensor | None, nodes: Mapping[int, Any]) -> bool:
+    return tensor is not None and id(tensor) in nodes
+
+
+def _relu_and(op: str, beside: Spec) -> list[dict[str, Any]]:
+    """Relu and QuantizeLinear before a DequantizeLinear, or DequantizeLinear and Relu behind a QuantizeLinear."""
+    one = (beside["i"] if op == "QuantizeLinear" else beside["o"])[0]
+    real = {**{key: value for key, value in one.items() if key != "c"}, "t": "float32"}
+    near, far = {**real, "n": f"{one['n']}_near"}, {**real, "n": f"{one['n']}_far"}
+    domain = {"domain": beside["domain"]} if "domain" in beside else {}
+    if op == "QuantizeLinear":
+        return [
+            {"op": "Relu", "i": [far], "o": [near]},
+            {"op": op, **domain, "i": [near, *beside["i"][1:]], "o": [one]},
+        ]
+    return [{"op": op, **domain, "i": [one, *beside["i"][1:]], "o": [near]}, {"op": "Relu", "i": [near], "o": [far]}]
 
 
 def _answer(node: Node, found: Found) -> Answer:
@@ -131,7 +174,17 @@ def together(specs: Sequence[Spec]) -> dict[str, Any]:
             own = number == len(before)
             nodes.append(_prefixed(node, f"p{place}_") | {"name": f"n{place}" if own else f"p{place}_{number}"})
     first = {key: specs[0][key] for key in ("opset", "ir", "opsets") if key in specs[0]}
+    if any(node["op"].endswith("QuantizeLinear") or node["op"] == "DequantizeLinear" for node in nodes):
+        nodes += _BESIDE
     return nodes[0] | first | ({"after": nodes[1:]} if nodes[1:] else {})
+
+
+#: A QuantizeLinear or DequantizeLinear alone in a part of the graph is left to the CPU; these make it never alone,
+#: whatever stands before it: the provider takes Relu, and not Acosh.
+_BESIDE = [
+    {"op": op, "name": f"{_BESIDE_NAME}{number}", "i": [_beside(number)], "o": [_beside(number + 1)]}
+    for number, op in enumerate(("Relu", "Acosh", "Relu", "Acosh", "Relu"))
+]
 
 
 def _prefixed(node: Spec, prefix: str) -> dict[str, Any]:
@@ -176,7 +229,8 @@ def judged(name: str, placed: Mapping[str, Sequence[str]], *, alone: bool) -> Fo
     """The verdict on the operator of this name. None: it has become others (a function's body); ask it alone."""
     mine = set(placed.get(name, ()))
     if not mine and alone:
-        mine = {one for providers in placed.values() for one in providers}
+        others = {node: on for node, on in placed.items() if not node.startswith(_BESIDE_NAME)}
+        mine = {one for providers in others.values() for one in providers}
         if not mine:
             return "inconclusive", "the operator is gone from the session"
     if not mine:
