@@ -321,6 +321,32 @@ def test_a_computed_reshape_keeps_what_is_known(tmp_path):
     assert model.graphs[0].outputs[0].shape == (5, 24)
 
 
+def test_paddings_that_pytorch_computes(tmp_path):
+    """Widths from the last dimension to the first, as torch.nn.functional.pad takes them, turned into ONNX's order."""
+    given = {
+        "zeros": [4],
+        "two": [-1, 2],
+        "flat": [-1],
+        "start": [-1],
+        "end": [-(2**63) + 1],
+        "axis": [0],
+        "step": [-1],
+    }
+    constants = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in given.items()]
+    constants.append(numpy_helper.from_array(np.array([1, 2, 3, 4], np.int64), "widths"))
+    nodes = [
+        helper.make_node("ConstantOfShape", ["zeros"], ["none"], value=numpy_helper.from_array(np.zeros(1, np.int64))),
+        helper.make_node("Concat", ["widths", "none"], ["all"], axis=0),
+        helper.make_node("Reshape", ["all", "two"], ["pairs"]),
+        helper.make_node("Slice", ["pairs", "start", "end", "axis", "step"], ["back"]),
+        helper.make_node("Transpose", ["back"], ["turned"], perm=[1, 0]),
+        helper.make_node("Reshape", ["turned", "flat"], ["pads"]),
+        helper.make_node("Pad", ["x", "pads"], ["y"]),
+    ]
+    model = read(save(tmp_path / "m.onnx", nodes, [value("x", (1, 3, 10, 20))], [value("y", None)], constants))
+    assert model.graphs[0].outputs[0].shape == (1, 3, 17, 23)
+
+
 @pytest.mark.parametrize(("batch", "layout"), [(None, 0), (None, 1), (3, 0)])
 def test_a_recurrent_layers_batch_is_that_of_its_first_state(tmp_path, batch, layout):
     sizes = [7, batch, 5] if layout == 0 else [batch, 7, 5]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from edgecheck.model.formats.onnx_data import Number, few
 from edgecheck.model.formats.onnx_messages import DTYPES
-from edgecheck.model.formats.onnx_shapes import MOST_VALUES, Call, Unknown, broadcast, merge, product, rule
+from edgecheck.model.formats.onnx_shapes import (
+    MOST_VALUES,
+    Call,
+    Unknown,
+    broadcast,
+    merge,
+    product,
+    rows,
+    rule,
+    turned,
+)
 from edgecheck.model.graph import Shape
 
 
@@ -76,7 +86,8 @@ def transpose(c: Call) -> None:
     order = tuple(reversed(range(len(shape)))) if order is None else order
     if sorted(order) != list(range(len(shape))):
         raise Unknown
-    c.put(0, shape=[shape[axis] for axis in order], values=c.value(0).values if len(shape) <= 1 else None)
+    c.put(0, shape=[shape[axis] for axis in order])
+    c.put(0, values=turned(c.values(0), shape, order))
 
 
 @rule("Concat")
@@ -123,8 +134,9 @@ def slice_(c: Call) -> None:
     for axis, start, end, step in cuts:
         out[c.axis(axis, len(shape))] = _cut(shape[axis], start, end, step)
     c.put(0, shape=out)
-    if len(shape) == 1 and None not in (starts + ends) and len(starts) == 1:
-        c.put(0, values=c.values(0)[slice(starts[0], _end(ends[0], steps), steps[0] if steps else 1)])
+    if shape and None not in (starts + ends) and len(starts) == 1 and c.axis(axes[0], len(shape)) == 0:
+        kept = rows(c.values(0), shape)[slice(starts[0], _end(ends[0], steps), steps[0] if steps else 1)]
+        c.put(0, values=[value for row in kept for value in row])
 
 
 def _end(end: int | None, steps: tuple[int, ...] | None) -> int | None:

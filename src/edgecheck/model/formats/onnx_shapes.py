@@ -6,6 +6,8 @@ constants are followed too (Shape, Gather, Concat, ... up to Reshape), with unkn
 
 from __future__ import annotations
 
+import itertools
+import operator
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -219,3 +221,21 @@ def product(dims: Sequence[int | None]) -> int | None:
             return None
         total *= dim
     return total
+
+
+def turned(values: Values, shape: Shape, order: tuple[int, ...]) -> Values:
+    """The flat content in the new order of axes."""
+    if None in shape or product(shape) != len(values):
+        raise Unknown
+    steps = [product(shape[axis + 1 :]) or 0 for axis in order]
+    places = itertools.product(*(range(shape[axis] or 0) for axis in order))
+    return tuple(values[sum(map(operator.mul, place, steps))] for place in places)
+
+
+def rows(values: Values, shape: Shape) -> list[Values]:
+    """The flat content, cut along the first axis."""
+    count = product(shape)
+    if not count or count != len(values):
+        raise Unknown
+    size = len(values) // (shape[0] or 1)
+    return [values[i : i + size] for i in range(0, len(values), size)]
