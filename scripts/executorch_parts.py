@@ -15,8 +15,8 @@ CONVOLUTION = ("aten.convolution.default",)
 NORM = ("aten._native_batch_norm_legit_no_training.default",)
 SHUFFLE = (*VIEW, *COPY, *CLONE)
 
-#: A cast of a number that became a constant of another dtype.
-CAST = "a cast of a constant"
+#: A cast of a number that became a constant of another dtype; a number that became one; arithmetic on indices.
+CAST, OWN_CONSTANT, INTEGERS = "a cast of a constant", "a constant of its own", "whole numbers inside"
 
 PARTS: dict[str, tuple[str, ...]] = {
     "aten.conv1d.default": CONVOLUTION, "aten.conv2d.default": CONVOLUTION, "aten.conv3d.default": CONVOLUTION,
@@ -48,7 +48,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "aten.max_pool1d.default": (UNSQUEEZE, "aten.max_pool2d_with_indices.default", SQUEEZE),
     "aten.avg_pool1d.default": (UNSQUEEZE, "aten.avg_pool2d.default", SQUEEZE),
     "aten.detach.default": ("aten.alias_copy.default",), "aten.alias.default": ("aten.alias_copy.default",), "aten._assert_tensor_metadata.default": NOTHING,
-    "aten.lift_fresh_copy.default": NOTHING,
+    "aten.lift_fresh_copy.default": CLONE, "aten.rsub.Scalar": ("aten.sub.Tensor",),
+    **dict.fromkeys(("aten.sum.default", "aten.inner.default", "aten.vdot.default"), ("a sum over all elements",)),
+    "aten.bilinear.default": ("aten._trilinear.default", "aten.add.Tensor", *VIEW),
+    "aten.conv_transpose3d.input": CONVOLUTION, "aten.conv3d.padding": CONVOLUTION,
     "aten.grid_sampler.default": ("aten.grid_sampler_2d.default",), "aten.sgn.default": ("aten.sign.default",),
     "aten.mish.default": ("aten.exp.default", "aten.log1p.default", "aten.gt.Scalar", "aten.where.self",
                           "aten.tanh.default", "aten.mul.Tensor"),
@@ -57,7 +60,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "aten.arange.default": ("aten.arange.start_step",),
     "aten.std.dim": ("aten.var.correction", "aten.sqrt.default"), "aten.var.dim": ("aten.var.correction",),
     "aten.std.correction": ("aten.var.correction", "aten.sqrt.default"),
-    "aten.hardshrink.default": ("aten.abs.default", "aten.le.Scalar", "aten.where.self", "a constant of its own"),
+    "aten.hardshrink.default": ("aten.abs.default", "aten.le.Scalar", "aten.where.self", OWN_CONSTANT),
     "aten.floor_divide.default": ("aten.div.Tensor_mode",), "aten.repeat.default": ("aten.repeat.default",),
     "aten.hardsigmoid.default": ("aten.add.Tensor", "aten.clamp.default", "aten.div.Tensor", CAST),
     "aten.linalg_vector_norm.default": ("aten.pow.Tensor_Scalar", "aten.sum.dim_IntList"),
@@ -67,18 +70,44 @@ PARTS: dict[str, tuple[str, ...]] = {
                          "aten.sub.Tensor", "aten.where.self", CAST),
     "aten.adaptive_avg_pool1d.default": (UNSQUEEZE, "aten.mean.dim", SQUEEZE),
     "aten.selu.default": ("aten.elu.default",), "aten.celu.default": ("aten.expm1.default", "aten.gt.Scalar", "aten.where.self", CAST),
-    "aten.masked_fill.Scalar": ("aten.where.self", "a constant of its own"),
+    "aten.masked_fill.Scalar": ("aten.where.self", OWN_CONSTANT),
     "aten.glu.default": ("aten.slice_copy.Tensor", "aten.sigmoid.default", "aten.mul.Tensor"),
     "aten.addcmul.default": ("aten.mul.Tensor", "aten.add.Tensor", "dim_order_ops._to_dim_order_copy.default"),
     "aten.contiguous.default": CLONE, "aten.select_scatter.default": ("aten.arange.start_step", "aten.eq.Scalar", "aten.expand_copy.default", UNSQUEEZE, *VIEW, "aten.where.self"),
 }  # fmt: skip
 
-#: Written in place in the training dialect, lowered as the operator that makes a new tensor.
-IN_PLACE = (
-    "relu", "hardtanh", "hardswish", "silu", "sigmoid", "tanh", "leaky_relu", "relu6", "dropout", "clamp", "abs", "neg",
-    "exp", "sqrt", "rsqrt", "elu", "hardsigmoid", "mish", "clamp_min",
+#: Gone when nothing trains, or when a tensor is only named anew.
+NOTHING_LEFT = (
+    "aten.alpha_dropout.default", "aten.feature_dropout.default", "aten.feature_alpha_dropout.default",
+    "aten.detach_.default", "aten.resolve_conj.default", "aten.resolve_neg.default",
 )  # fmt: skip
-IN_PLACE_PAIRS = ("add", "sub", "mul", "div")
+
+#: Written in place by torch's layers, and not in the list of ATen's operators.
+IN_PLACE = (
+    "hardtanh",
+    "hardswish",
+    "silu",
+    "leaky_relu",
+    "relu6",
+    "dropout",
+    "hardsigmoid",
+    "mish",
+    "clamp_min",
+    "selu",
+    "celu",
+    "elu",
+)
+
+#: torch's other names of the same operator, with the same arguments.
+ALIASES = {
+    "abs": ("absolute",), "acos": ("arccos",), "acosh": ("arccosh",), "asin": ("arcsin",), "asinh": ("arcsinh",),
+    "atan": ("arctan",), "atanh": ("arctanh",), "atan2": ("arctan2",), "cat": ("concat", "concatenate"),
+    "clamp": ("clip",), "div": ("divide", "true_divide"), "mul": ("multiply",), "sub": ("subtract",),
+    "neg": ("negative",), "ge": ("greater_equal",), "gt": ("greater",), "le": ("less_equal",), "lt": ("less",),
+    "ne": ("not_equal",), "trunc": ("fix",), "movedim": ("moveaxis",), "outer": ("ger",),
+    "transpose": ("swapaxes", "swapdims"),
+    "sigmoid": ("special_expit",), "erf": ("special_erf",), "logsumexp": ("special_logsumexp",),
+}  # fmt: skip
 
 #: Neither decomposed by ExecuTorch nor in its portable kernels, of the operators that nets have: held against
 #: torch's decomposition table and the kernels of the runtime (executorch 1.5.1).
@@ -143,5 +172,6 @@ NO_KERNEL = tuple(
         "upsample_trilinear3d.default",
         "view_as_complex.default",
         "angle.default",
+        "_trilinear.default",
     ]
 )

@@ -1,12 +1,13 @@
 """What ExecuTorch's partitioners said of the nodes of programs, as evidence: op_tables/evidence/executorch-1.5.1.jsonl.
 
-    python scripts/record_executorch.py PROGRAMS --python ENVIRONMENT/bin/python --answers FILE [--ask TARGET …]
+    python scripts/record_executorch.py PROGRAMS… --python ENVIRONMENT/bin/python --answers FILE… [--ask TARGET …]
 
-With `--ask` each target's partitioner is asked about each .pt2 of the folder PROGRAMS, and the answers are added to FILE
-(one JSON line a program and target); those that are there are not asked again. Then the evidence of all answers is
-written. A line carries the node itself, so that tests hold the tables against it without ExecuTorch. At most three
-nodes are kept of one operator, limit and verdict; one that contradicts the table is always kept. Printed are, for each
-target, how often table and partitioner agree, and every node where they do not.
+With `--ask` each target's partitioner is asked about each .pt2 of the folders PROGRAMS, and the answers are added to the
+first FILE (one JSON line a program and target); those that are there are not asked again. Then all answers are added to
+the evidence that is there, whose rows stay. A line carries the node itself, so that tests hold the tables against it
+without ExecuTorch. At most three nodes are kept of one operator, limit and verdict; one that contradicts the table is
+always kept. A supported node of an operator stands on the inside of each limit of it that refused another. Printed are,
+for each target, how often table and partitioner agree, and every node where they do not.
 """
 
 from __future__ import annotations
@@ -16,98 +17,141 @@ import datetime
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from edgecheck.check import check, point
 from edgecheck.model import formats
+from edgecheck.model.graph import Model
 from edgecheck.oracles import ask
+from edgecheck.probing import evidence
 from edgecheck.probing.programs import described
+from edgecheck.probing.replay import judged
 from edgecheck.tables import bundle
 
 OUT = Path(__file__).parents[1] / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
-EACH = 3
+EACH, EACH_INSIDE = 3, 1
+#: Why the table says otherwise, on purpose.
+EXPLAINED = {
+    ("executorch-xnnpack", "float20801-006:13"): "the same call stands twice in the program, and ExecuTorch keeps one",
+}
 
 
 def asked(programs: list[Path], answers: Path, python: Path, targets: list[str]) -> None:
-    known = (
-        {(row["model"], row["target"]) for row in map(json.loads, answers.read_text().splitlines())}
-        if answers.is_file()
-        else set()
-    )
+    """Ask what is not in `answers` yet."""
+    lines = answers.read_text().splitlines() if answers.is_file() else []
+    known = {(row["model"], row["target"]) for row in map(json.loads, lines)}
     with answers.open("a") as out:
         for target in targets:
             waiting = [path for path in programs if (path.stem, target) not in known]
             for outcome in ask("executorch", python, waiting, target, seconds_each=600):
-                row = {
-                    "model": outcome.model.stem,
-                    "target": target,
-                    "answers": [asdict(one) for one in outcome.answers],
-                }
-                out.write(json.dumps({**row, "failure": outcome.failure}) + "\n")
+                said = [asdict(one) for one in outcome.answers]
+                row = {"model": outcome.model.stem, "target": target, "answers": said, "failure": outcome.failure}
+                out.write(json.dumps(row) + "\n")
                 out.flush()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("programs", type=Path, nargs="+")
-    parser.add_argument("--python", type=Path)
-    parser.add_argument("--answers", type=Path, required=True)
-    parser.add_argument("--ask", action="append", default=[])
-    args = parser.parse_args()
-    paths = {path.stem: path for folder in args.programs for path in sorted(folder.glob("*.pt2"))}
-    if args.ask:
-        asked(list(paths.values()), args.answers, args.python, args.ask)
+def readers(model: Model) -> dict[int, list[str]]:
+    """The operators that read a tensor, by the tensor's `id`."""
+    found: dict[int, list[str]] = {}
+    for node in model.nodes:
+        for tensor in node.inputs:
+            found.setdefault(id(tensor), []).append(node.op)
+    return found
+
+
+def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any]) -> Iterator[evidence.Row]:
+    """A row for each conclusive answer; differences are printed."""
     base = {"oracle": "executorch", "version": "1.5.1", "date": datetime.date.today().isoformat()}
-    evidence, seen = [], set()
-    agree: Counter[tuple[str, bool]] = Counter()
-    kept: Counter[tuple[str, ...]] = Counter()
-    for row in map(json.loads, args.answers.read_text().splitlines()):
+    seen = set()
+    for row in (json.loads(line) for file in answers for line in file.read_text().splitlines()):
         target, name = row["target"], Path(row["model"]).stem
         if (target, name) in seen or not row["answers"] or name not in paths:
             continue
         seen.add((target, name))
         model = formats.read(paths[name])
-        readers: dict[int, list[str]] = {}
-        for node in model.nodes:
-            for tensor in node.inputs:
-                readers.setdefault(id(tensor), []).append(node.op)
-        judged = {one.node.index: one for one in check(model, point(bundle.load(target))) if one.node.graph == 0}
+        read = readers(model)
+        settings = row.get("settings") or None
+        verdicts = check(model, point(bundle.load(target), None, settings))
+        ours = {one.node.index: one for one in verdicts if one.node.graph == 0}
         for answer in row["answers"]:
-            ours, verdict = judged[answer["index"]], answer["verdict"]
-            if verdict in ("inconclusive", "invalid"):
+            table, verdict = ours[answer["index"]], answer["verdict"]
+            if verdict not in evidence.CONCLUSIVE:
                 continue
-            same = ours.verdict == verdict
+            same = table.verdict == verdict
             agree[target, same] += 1
             if not same:
                 print(
-                    f"{target} {name} {answer['op']}: table {ours.verdict} ({ours.reason}), partitioner {verdict} ({answer['reason'][:160]})"
+                    f"{target} {name} {answer['op']}: table {table.verdict} ({table.reason}), {verdict}: {answer['reason'][:160]}"
                 )
-            key = (target, answer["op"], ours.limit or "", verdict)
-            kept[key] += 1
-            if same and kept[key] > EACH:
-                continue
-            side = "inside" if verdict == "supported" else "outside"
-            line = {
-                "target": target,
-                "op": answer["op"],
-                "limit": ours.limit or "",
-                "side": side,
-                "probe": f"{name}:{answer['index']}",
-            }
-            line |= {
-                "verdict": verdict,
-                "reason": answer["reason"][:100],
-                **base,
-                "model": described(ours.node, readers),
-            }
-            evidence.append(line)
-    evidence.sort(key=lambda line: (line["target"], line["op"], line["limit"], line["probe"]))
-    OUT.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in evidence))
+            limit = table.limit if same and verdict != "supported" and table.limit else ""
+            line = {"target": target, "op": answer["op"], "limit": limit, "side": "outside" if limit else "base"}
+            line |= {"probe": f"{name}:{answer['index']}", "verdict": verdict, "reason": answer["reason"][:100], **base}
+            line |= {"settings": settings} if settings else {}
+            why = EXPLAINED.get((target, line["probe"]))
+            line |= {"differs": why} if why else {}
+            yield line | {"model": described(table.node, read)}
+
+
+def with_insides(rows: list[evidence.Row]) -> Iterator[evidence.Row]:
+    """The rows, and a supported node again for each limit of its operator that refused another."""
+    outside = {(row["target"], row["op"], row["limit"]) for row in rows if row["limit"] and row["side"] == "outside"}
+    kept: Counter[Any] = Counter()
+    yield from rows
+    for row in rows:
+        if row["verdict"] != "supported" or row["limit"] or row.get("differs"):
+            continue
+        for target, op, limit in sorted(outside):
+            if (target, op) == (row["target"], row["op"]) and kept[target, op, limit] < EACH_INSIDE:
+                kept[target, op, limit] += 1
+                yield {**row, "limit": limit, "side": "inside"}
+
+
+def named(row: evidence.Row) -> evidence.Row:
+    """The row with the limit that the table names for it today."""
+    if row["verdict"] == "supported":
+        return {**row, "limit": "", "side": "base"}
+    ours = judged(row, bundle.load(row["target"]))
+    limit = ours.limit if ours.verdict == row["verdict"] and ours.limit else ""
+    return {**row, "limit": limit, "side": "outside" if limit else "base"}
+
+
+def thinned(rows: Iterable[evidence.Row]) -> list[evidence.Row]:
+    """At most EACH of one operator, limit and verdict; those that differ from the table all stay."""
+    kept: Counter[Any] = Counter()
+    found = []
+    for row in rows:
+        key = (row["target"], row["op"], row["limit"], row["verdict"])
+        kept[key] += 1
+        differs = row.get("differs") or judged(row, bundle.load(row["target"])).verdict != row["verdict"]
+        if kept[key] <= EACH or differs:
+            found.append(row)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", type=Path, nargs="*")
+    parser.add_argument("--python", type=Path)
+    parser.add_argument("--answers", type=Path, action="append", required=True)
+    parser.add_argument("--ask", action="append", default=[])
+    args = parser.parse_args()
+    paths = {path.stem: path for folder in args.programs for path in sorted(folder.glob("*.pt2"))}
+    if args.ask:
+        asked(list(paths.values()), args.answers[0], args.python, args.ask)
+    agree: Counter[Any] = Counter()
+    new = list(measured(paths, args.answers, agree))
+    old = list(evidence.read(OUT))
+    plain = {evidence.question({**row, "limit": ""}): row for row in (*old, *new)}
+    rows = list(with_insides(thinned(named(row) for row in plain.values())))
+    rows.sort(key=lambda row: (row["target"], row["op"], row["limit"], str(row["probe"]), row["verdict"]))
+    evidence.write(OUT, rows)
     for target in sorted({name for name, _ in agree}):
         right, wrong = agree[target, True], agree[target, False]
         print(f"{target}: {right} of {right + wrong} nodes agree ({right / (right + wrong):.2%})", file=sys.stderr)
-    print(f"{len(evidence)} lines, {OUT.stat().st_size:,} bytes", file=sys.stderr)
+    print(f"{len(rows)} lines, {OUT.stat().st_size:,} bytes", file=sys.stderr)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 `{"op": "aten.add.Tensor", "n": argument names, "i": [[dtype, shape, constant]], "o": […], "a": {arguments}, "r": […]}`:
 the tensors in the order of the call, a list of tensors as the same name several times; a null dimension is dynamic. The
-values are random (the same for the same description), indices are zero.
+values are random (the same for the same description), indices are zero. `"u": [0, 0]`: both are the same tensor.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ def write(spec: Mapping[str, Any]) -> bytes:
     call = _operator(str(spec["op"]))
     tensors = [None if one is None else _tensor(one) for one in spec["i"]]
     module = _module(call, spec, tensors)
-    given = tuple(tensor for tensor, one in zip(tensors, spec["i"]) if one is not None and not one[2])
+    asked = [one for place, one in enumerate(spec["i"]) if _given(spec, place)]
+    given = tuple(tensor for place, tensor in enumerate(tensors) if _given(spec, place))
     moving = tuple(
-        {place: torch.export.Dim.AUTO for place, size in enumerate(one[1]) if size is None} or None
-        for one in spec["i"]
-        if one is not None and not one[2]
+        {place: torch.export.Dim.AUTO for place, n in enumerate(one[1]) if n is None} or None for one in asked
     )
     program = torch.export.export(module, given, dynamic_shapes=(moving,) if any(moving) else None)
     file = io.BytesIO()
@@ -42,6 +41,12 @@ def _operator(name: str) -> Any:
     space, _, rest = name.partition(".")
     packet, _, overload = rest.rpartition(".")
     return getattr(getattr(getattr(torch.ops, space), packet), overload)
+
+
+def _given(spec: Mapping[str, Any], place: int) -> bool:
+    """Whether this argument is an input of the program of its own: no constant, and not given before."""
+    one = spec["i"][place]
+    return one is not None and not one[2] and (spec.get("u") or range(place + 1))[place] == place
 
 
 def _tensor(one: Sequence[Any]) -> Any:
@@ -62,6 +67,7 @@ def _module(call: Any, spec: Mapping[str, Any], tensors: Sequence[Any]) -> Any:
     import torch
 
     constant = [one is not None and bool(one[2]) for one in spec["i"]]
+    first = spec.get("u") or range(len(tensors))
 
     class Call(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -72,7 +78,14 @@ def _module(call: Any, spec: Mapping[str, Any], tensors: Sequence[Any]) -> Any:
 
         def forward(self, *given: Any) -> Any:
             waiting = iter(given)
-            found = [getattr(self, f"p{place}") if fixed else next(waiting) for place, fixed in enumerate(constant)]
+            found: list[Any] = []
+            for place, fixed in enumerate(constant):
+                if first[place] != place:
+                    found.append(found[first[place]])
+                else:
+                    found.append(
+                        getattr(self, f"p{place}") if fixed else next(waiting) if _given(spec, place) else None
+                    )
             return _called(call, spec, found)
 
     return Call().eval()

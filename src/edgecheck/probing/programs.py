@@ -1,7 +1,8 @@
 """ExecuTorch's lines of evidence as models: a node of an edge program with those that read its outputs.
 
 `"model": {"n": argument names, "i": [[dtype, shape, constant]], "o": […], "a": {arguments}, "r": [names of the
-operators that read each output]}`; a null is an argument left out.
+operators that read each output]}`; a null is an argument left out. `"u": [0, 0]`, where a tensor is given twice: for
+each argument the first one that is the same tensor.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from edgecheck.model.graph import Graph, Model, Node, Tensor
 
 def described(node: Node, readers: Mapping[int, Sequence[str]]) -> dict[str, Any]:
     """The description of a node; `readers` has the operators that read a tensor, by the tensor's `id`."""
+    places: dict[int, int] = {}
+    first = [places.setdefault(id(tensor), place) for place, tensor in enumerate(node.inputs)]
+    twice = {"u": first} if first != list(range(len(first))) and None not in node.inputs else {}
     return {
+        **twice,
         "n": list(node.input_names),
         "i": [_in_words(tensor) for tensor in node.inputs],
         "o": [_in_words(tensor) for tensor in node.outputs],
@@ -41,7 +46,8 @@ class Stored:
 def model_of(row: Mapping[str, Any]) -> Model:
     """The line's node is the first of the only graph."""
     spec = row.get("spec") or row["model"]
-    inputs = tuple(_tensor(one, f"i{number}") for number, one in enumerate(spec["i"]))
+    names = spec.get("u") or range(len(spec["i"]))
+    inputs = tuple(_tensor(one, f"i{number}") for number, one in zip(names, spec["i"], strict=True))
     outputs = tuple(_tensor(one, f"o{number}") for number, one in enumerate(spec["o"]))
     attrs = {name: tuple(value) if isinstance(value, list) else value for name, value in spec["a"].items()}
     node = Node(
