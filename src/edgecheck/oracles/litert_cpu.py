@@ -1,16 +1,18 @@
 """LiteRT and TensorFlow Lite with builtin kernels alone (no XNNPACK): which operators of a TFLite file load and run.
 
 The runtime is whichever the environment holds; `settings["runtime"]` picks one of `ai_edge_litert`, `tflite_runtime`,
-`tensorflow` where there are several. Only the interpreter's own library is loaded, so any wheel from TensorFlow 2.8 to
-LiteRT 2.3 answers. The file is cut into one-operator models (where TFLite's schema is not installed it must hold one
-operator). `supported`: the interpreter was built, its tensors were allocated and one inference ran. `rejected`: no
-kernel for the operator or its version, or the kernel's Prepare or Eval refused it; the reason begins with the stage.
+`tensorflow` where there are several, and the point of the axis picks the environment. Only the interpreter's own
+library is loaded, so any wheel from TensorFlow 2.8 to LiteRT 2.3 answers. A file that runs whole has all operators of
+its main graph `supported`; else it is cut into one-operator models (where TFLite's schema is not installed, only the
+operator that the runtime names is answered). `supported`: the interpreter was built, its tensors were allocated and
+one inference ran. `rejected`: no kernel for the operator or its version, or the kernel's Prepare or Eval refused it;
+the reason begins with the stage.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -26,6 +28,16 @@ ENVIRONMENT = "tf"
 NEEDS = ("ai-edge-litert", "flatbuffers", "numpy")
 TARGETS = ("litert-cpu",)
 SECONDS = 20.0
+WHOLE_SECONDS = 60.0
+
+#: The points of the axis that can be asked: the environment of each, and the distribution that is its runtime.
+ENVIRONMENTS: Mapping[str, str] = {
+    "2.12": "tensorflow212", "2.14": "tflite-runtime", "2.17": "tf-gpu-analyzer", "2.21": "tf",
+    "litert-1.0": "litert10", "litert-1.4": "litert14", "litert-2.1": "litert21", "litert-2.3": "tf",
+}  # fmt: skip
+DISTRIBUTIONS: Mapping[str, str] = {
+    "2.12": "tensorflow-cpu", "2.14": "tflite-runtime", "2.17": "tensorflow-cpu", "2.21": "tensorflow-cpu",
+}  # fmt: skip
 
 #: Where each package keeps the interpreter's library; the name has changed over the years.
 RUNTIMES: Mapping[str, tuple[str, ...]] = {
@@ -37,6 +49,7 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _BUILTIN_WITHOUT_DELEGATES = 3  # OpResolverType of the interpreter's Python API
+_CULPRIT = re.compile(r"Node number (\d+) \(")
 _NOT_ONE = ("DIV", "FLOOR_DIV", "FLOOR_MOD")  # their second input may not be zero
 _NO_KERNEL = re.compile(
     r"Didn't find op|Unsupported data type|[Uu]nresolved custom op|Unsupported custom op|builtin_code out of range"
@@ -63,13 +76,60 @@ def warm_up() -> None:
 
 
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
-    """One answer for each operator, from a model of its own."""
-    runtime = settings.get("runtime", "")
-    if not _has_schema():
-        ran = isolated(lambda: _run(model.read_bytes(), "", runtime), seconds=SECONDS)
-        verdict, reason = judged(ran)
-        return [Answer(graph=0, index=0, op="", verdict=verdict, reason=reason)]
-    return [_answer(piece, runtime) for piece in cut(model)]
+    """One answer for each operator: that of the whole model where it runs, else of a model of the operator's own."""
+    tensorflow = DISTRIBUTIONS.get(settings.get("version", "")) == "tensorflow-cpu"
+    runtime = settings.get("runtime", "tensorflow" if tensorflow else "")
+    content = model.read_bytes()
+    graphs, operators = _counts(content)
+    can_cut = _has_schema()
+    alone = (graphs, operators) == (1, 1)
+    if alone and can_cut:
+        return [_answer(piece, runtime) for piece in cut(model)]
+    ran = isolated(lambda: _run_whole(content, runtime), seconds=WHOLE_SECONDS)
+    if not can_cut:
+        return _without_cutting(ran, alone)
+    if ran.failure or ran.value[0] != "ran":
+        return [_answer(piece, runtime) for piece in cut(model)]
+    nested = cut(model) if graphs > 1 else ()
+    return _of_main(ran.value[2]) + [_answer(piece, runtime) for piece in nested if piece.graph > 0]
+
+
+def _counts(content: bytes) -> tuple[int, int]:
+    """How many graphs a file has, and operators its first: read by hand, old runtimes come without a schema."""
+
+    def number(at: int, size: int = 4, *, signed: bool = False) -> int:
+        return int.from_bytes(content[at : at + size], "little", signed=signed)
+
+    def field(table: int, place: int) -> int:
+        """Where the vector in a table's field begins; 0: it has none."""
+        vtable = table - number(table, signed=True)
+        offset = number(vtable + 4 + 2 * place, 2) if 4 + 2 * place < number(vtable, 2) else 0
+        return table + offset + number(table + offset) if offset else 0
+
+    graphs = field(number(0), 2)
+    operators = field(graphs + 4 + number(graphs + 4), 3)
+    return number(graphs), number(operators) if operators else 0
+
+
+def _of_main(names: Sequence[str]) -> list[Answer]:
+    """Each operator of a main graph that ran."""
+    return [
+        Answer(graph=0, index=index, op=op, verdict="supported", reason="it ran once with its model")
+        for index, op in enumerate(names)
+    ]
+
+
+def _without_cutting(ran: Ran, alone: bool) -> list[Answer]:
+    """Where a model cannot be taken apart: all its operators when it runs, else the one that the runtime names."""
+    verdict, reason = judged(ran)
+    names = ran.value[2] if ran.value else []
+    if verdict == "supported":
+        return _of_main(names)
+    culprit = _CULPRIT.search(reason)
+    if culprit is None and not alone:
+        return []
+    index = int(culprit[1]) if culprit else 0
+    return [Answer(graph=0, index=index, op=names[index] if names else "", verdict=verdict, reason=reason)]
 
 
 def _has_schema() -> bool:
@@ -91,7 +151,7 @@ def judged(ran: Ran) -> tuple[str, str]:
     """Verdict and reason of one run of a one-operator model."""
     if ran.failure:
         return "inconclusive", ran.failure
-    stage, text = ran.value
+    stage, text = ran.value[:2]
     if stage == "ran":
         return "supported", "it was prepared and run once"
     if stage == "load" and not _NO_KERNEL.search(text):
@@ -107,13 +167,22 @@ def _told(text: str) -> str:
     return re.sub(r"\S+/(\w+\.(?:cc|h)):", r"\1:", " ".join(lines))[:300] or "no message"
 
 
-def _run(content: bytes, op: str, runtime: str) -> tuple[str, str]:
-    """The stage that failed, or `ran`; and what the runtime said."""
+def _run_whole(content: bytes, runtime: str) -> tuple[str, str, list[str]]:
+    """As `_run`, and the names of the main graph's operators as far as the interpreter was built."""
+    names: list[str] = []
+    stage, text = _run(content, "", runtime, names)
+    return stage, text, names
+
+
+def _run(content: bytes, op: str, runtime: str, names: list[str] | None = None) -> tuple[str, str]:
+    """The stage that failed, or `ran`; and what the runtime said. `names` receives those of the operators."""
     wrapper = library(runtime)
     try:
         interpreter = wrapper.CreateWrapperFromBuffer(content, _BUILTIN_WITHOUT_DELEGATES, [], *_flags(wrapper))
     except ValueError as error:
         return "load", str(error)
+    if names is not None:
+        names += [str(interpreter.NodeName(index)) for index in range(interpreter.NumNodes())]
     try:
         interpreter.AllocateTensors()
     except (RuntimeError, ValueError) as error:

@@ -24,6 +24,7 @@ NEEDS = ("ai-edge-litert", "flatbuffers", "numpy")
 TARGETS = ("litert-xnnpack",)
 
 _CALLING = (118, 119, 129, 206, 209)  # IF, WHILE, CALL_ONCE, STABLEHLO_COMPOSITE, STABLEHLO_CASE
+_UNPREPARED = "not delegated, and not prepared"
 _REFUSED = re.compile(r"Node number (\d+) \((\w+)\) failed to prepare")
 _NO_KERNEL = (
     "Didn't find op for builtin opcode",
@@ -79,7 +80,7 @@ def _answer(piece: Piece, found: Sequence[str] | None) -> Answer:
     verdict, reason = found or ("", "")
     if not verdict:
         verdict, reason = _alone(piece.content)
-    if found and verdict == "supported" and not found[0]:
+    if found and not found[0] and (verdict == "supported" or (found[1] == _UNPREPARED and verdict != "rejected")):
         verdict, reason = "fallback", "not delegated in its model"
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
 
@@ -116,18 +117,20 @@ def _placement(content: bytes) -> dict[str, tuple[str, str]]:
     own = [step for step in steps if step.op != "DELEGATE"]
     islands = [step for step in steps if step.op == "DELEGATE"]
     placed = delegated(own, islands, outputs, lambda number: _allocated(interpreter, number))
-    return {str(i): _judged(i, placed[i], refusal) for i in range(len(own))}
+    prepared = [all(_allocated(interpreter, number) for number in step.outputs) for step in own]
+    return {str(i): _judged(i, placed[i], prepared[i], refusal) for i in range(len(own))}
 
 
 def _numbers(tensors: Any) -> tuple[int, ...]:
     return tuple(int(number) for number in tensors)
 
 
-def _judged(index: int, placed: bool, refusal: str) -> tuple[str, str]:
+def _judged(index: int, placed: bool, prepared: bool, refusal: str) -> tuple[str, str]:
+    """Behind a tensor of variable size nothing is prepared before it runs: the kernel is asked alone."""
     if placed:
         return "supported", "delegated to XNNPACK"
     if not refusal:
-        return "fallback", "not delegated"
+        return ("fallback", "not delegated") if prepared else ("", _UNPREPARED)
     culprit = _REFUSED.search(refusal)
     if culprit and int(culprit[1]) == index:
         return "rejected", _sentence(refusal)

@@ -71,7 +71,8 @@ def witness(oracle: str, target: str, at: str | None = None) -> Witness:
         raise EdgecheckError(f"{oracle} has no environment for {target}@{at}", help=f"it has {', '.join(by_version)}")
     python = environments.interpreter(by_version.get(at or "", plugin.ENVIRONMENT))
     release: Callable[[str | None], str] | None = getattr(plugin, "release", None)  # where no Python package tells it
-    version = release(at) if release is not None else installed(python, plugin.NEEDS[0])
+    distribution = getattr(plugin, "DISTRIBUTIONS", {}).get(at, plugin.NEEDS[0])
+    version = release(at) if release is not None else installed(python, distribution)
     return Witness(module=oracle, plugin=plugin, python=python, version=version)
 
 
