@@ -32,7 +32,7 @@ LIMITS = Path(__file__).with_name("ort_webnn_limits.json")
 OPERANDS: dict[str, tuple[str, ...]] = {
     "Gemm": ("a", "b", "c"), "PRelu": ("input", "slope"), "Where": ("condition", "trueValue", "falseValue"),
     "Gather": ("input", "indices"), "GatherND": ("input", "indices"), "GatherElements": ("input", "indices"),
-    "ScatterND": ("input", "indices", "updates"), "ScatterElements": ("input", "indices", "updates"),
+    "ScatterND": ("input", "", "updates"), "ScatterElements": ("input", "", "updates"),  # indices are cast
     "LayerNormalization": ("input", "scale", "bias"), "BatchNormalization": ("input", "scale", "bias", "mean", "variance"),
     "DequantizeLinear": ("input", "scale", "zeroPoint"), "QuantizeLinear": ("input", "scale", "zeroPoint"),
     "GRU": ("input", "weight", "recurrentWeight", "bias", "", "initialHiddenState"),
@@ -41,6 +41,11 @@ OPERANDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: Operators that the provider reshapes first, so that the ranks of the function are not theirs.
 RESHAPED = ("Conv", "ConvTranspose")
+#: Operators that become several functions, of which each must take the type of input 0.
+DECOMPOSED = (
+    "DepthToSpace", "Einsum", "LRN", "LpNormalization", "SimplifiedLayerNormalization",
+    "com.microsoft::SkipLayerNormalization", "com.microsoft::SkipSimplifiedLayerNormalization",
+)  # fmt: skip
 #: Operators that are held against the first of their functions alone.
 MAINLY = ("DequantizeLinear", "IsInf", "QuantizeLinear", "Slice")
 _ROW = re.compile(r"^\| *(?P<op>\w+) *\| *(?P<opset>[^|]+) \| (?P<api>[^|]+) \| ?(?P<comment>.*?) *\|$")
@@ -58,17 +63,14 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "Only supports 'training_mode' value is 0, one output": (
         "inference", "(not exists(attr.training_mode) or attr.training_mode == 0) and len(outputs) == 1",
         "it takes inference with one output", "export in evaluation mode (model.eval())"),
-    "Only supports test mode": (
-        "inference", "not exists(in[2]) or (const(in[2]) and not any(x for x in value(in[2])))",
-        "it takes inference only", "export in evaluation mode (model.eval())"),
     "'axis' input should be a constant": ("constant-axis", "const(in[1])", f"axis {CONSTANT}", ""),
     "'shape' input should be a constant": ("constant-shape", "const(in[1])", f"shape {CONSTANT}",
                                            "export with static shapes, or fold the shape arithmetic"),
     "Input 'shape' should be a constant": ("constant-shape", "const(in[1])", f"shape {CONSTANT}",
                                            "export with static shapes, or fold the shape arithmetic"),
     "0 dimension value in 'shape' is not supported": (
-        "no-zero", "not const(in[1]) or not any(n == 0 for n in value(in[1]))", "no size in shape may be 0",
-        "write the size out"),
+        "no-zero", "not exists(attr.allowzero) or attr.allowzero == 0 or not any(n == 0 for n in value(in[1]))",
+        "with allowzero no size in shape may be 0", "leave allowzero out"),
     "Only supports 'batch_dims' == 0": ("batch-dims", "not exists(attr.batch_dims) or attr.batch_dims == 0",
                                         "batch_dims must be 0", ""),
     "'p' value is 2": ("p-2", "not exists(attr.p) or attr.p == 2", "p must be 2", ""),
@@ -122,14 +124,20 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "only bits=4 is supported": ("bits", "attr.bits == 4", "bits must be 4", ""),
     "only bits=4 and bits=8 are supported": ("bits", "attr.bits in [4, 8]", "bits must be 4 or 8", ""),
 }  # fmt: skip
+#: Comments of several sentences, known by how they begin: as RULES.
+WHOLE = {
+    "Does not support inputs bias, key_padding_mask": (
+        "inputs", "not (exists(in[3]) or exists(in[4]) or exists(in[8]) or exists(in[9]) or exists(out[3]))",
+        "bias, key_padding_mask, past_sequence_length, cache_indirection and the output qk are not taken", ""),
+}  # fmt: skip
+#: Comments that say less than the provider takes: a Dropout becomes WebNN's identity whatever its inputs say.
+NOT_SO = ("Only supports test mode",)
 #: Comments that no expression holds: (limit, sentence).
 OPAQUE = {
     "uint8-packed 4-bit data (bits=4) is reinterpreted": (
         "packed", "4-bit data packed in uint8 must be constant, and quantize_axis the last axis"),
     "Only supports input total_sequence_length is constant": (
         "lengths", "total_sequence_length must be constant, and the past as long as the present"),
-    "Does not support inputs bias, key_padding_mask": (
-        "inputs", "bias, key_padding_mask, past_sequence_length, cache_indirection and the output qk are not taken"),
 }  # fmt: skip
 
 
@@ -175,7 +183,9 @@ def joined(text: str) -> Iterator[str]:
 def pieces(comment: str) -> Iterator[str]:
     """The keys of RULES and OPAQUE that a comment is made of. Stops the import where something is left."""
     left = comment.strip().rstrip(".")
-    for known in OPAQUE:
+    if left in NOT_SO:
+        return
+    for known in (*OPAQUE, *WHOLE):
         if left.startswith(known):
             yield known
             return
@@ -206,6 +216,9 @@ def milestone(entry: Entry, known: Mapping[str, Mapping[str, str]], backend: str
 def checked(entry: Entry, limits: Mapping[str, Any]) -> Iterator[tuple[str, list[str], tuple[int, int] | None]]:
     """(the place of an input or output, the element types it may have, the ranks) that LiteRT's limits allow."""
     names = [name for name in entry.functions if name != "constant"]
+    if entry.op in DECOMPOSED:
+        every = [set(_onnx(next(iter(limits[name].values()))[2])) for name in names]
+        yield "in[0]", sorted(set.intersection(*every)), None
     if len(names) != 1 and entry.op not in MAINLY:
         return
     function = limits[names[0]]
@@ -260,7 +273,7 @@ def text(
     out = []
     for one in entry.spans:
         lines = ["[[op]]", f'op = "{entry.op}"']
-        lines += [f'op_version = "{one}"'] if not entry.op.startswith("com.microsoft::") else []
+        lines += [f'op_version = "{one}"'] if one != "1.." and not entry.op.startswith("com.microsoft::") else []
         lines += [f'since = "{since}"', *([f'removed = "{removed}"'] if removed else []), f'source = ["{source}"]']
         lines += [f'note = "WebNN: {", ".join(entry.functions)}"']
         for backend in BACKENDS:
@@ -274,7 +287,7 @@ def text(
             if piece in OPAQUE:
                 lines += [f'id = "{OPAQUE[piece][0]}"', f'opaque = "{OPAQUE[piece][1]}"', f'source = ["{source}"]']
                 continue
-            name, require, say, help = RULES[piece]
+            name, require, say, help = {**RULES, **WHOLE}[piece]
             lines += [f'id = "{name}"', f'require = "{require}"', 'otherwise = "fallback"', f'say = "{say}"']
             lines += [f'source = ["{source}"]', *([f'help = "{help}"'] if help else [])]
         out.append("\n".join([*lines, *of_litert(entry, limits)]) + "\n")
