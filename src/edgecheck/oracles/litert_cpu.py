@@ -49,6 +49,8 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _BUILTIN_WITHOUT_DELEGATES = 3  # OpResolverType of the interpreter's Python API
+#: What a kernel says of sizes that do not fit each other.
+_SIZES = re.compile(r"dims->data|accum_dim|output_batch_size|num_input_elements|SizeOfDimension|NumElements")
 _CULPRIT = re.compile(r"Node number (\d+) \(")
 _NOT_ONE = ("DIV", "FLOOR_DIV", "FLOOR_MOD")  # their second input may not be zero
 _NO_KERNEL = re.compile(
@@ -84,7 +86,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     can_cut = _has_schema()
     alone = (graphs, operators) == (1, 1)
     if alone and can_cut:
-        return [_answer(piece, runtime) for piece in cut(model)]
+        return [_answer(piece, runtime, alone=True) for piece in cut(model)]
     ran = isolated(lambda: _run_whole(content, runtime), seconds=WHOLE_SECONDS)
     if not can_cut:
         return _without_cutting(ran, alone)
@@ -138,13 +140,23 @@ def _has_schema() -> bool:
     return all(find_spec(name) is not None for name in names)
 
 
-def _answer(piece: Piece, runtime: str) -> Answer:
+def _answer(piece: Piece, runtime: str, *, alone: bool = False) -> Answer:
+    """Of an operator in a model of its own; `alone`: its file holds nothing else."""
     if piece.content is None:
         verdict, reason = "inconclusive", "it cannot be cut out of its model"
     else:
         content = piece.content
         verdict, reason = judged(isolated(lambda: _run(content, piece.op, runtime), seconds=SECONDS))
+        if verdict == "rejected" and not alone and _SIZES.search(reason) and _is_variable(content):
+            verdict, reason = "invalid", f"the sizes stored for variable dimensions: {reason}"
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
+
+
+def _is_variable(content: bytes) -> bool:
+    """Whether an input has a dimension that the file leaves open; what it stores there is not what the model has."""
+    graph = schema().Model.GetRootAs(content, 0).Subgraphs(0)
+    inputs = [graph.Tensors(graph.Inputs(place)) for place in range(graph.InputsLength())]
+    return any(one.ShapeSignature(place) < 0 for one in inputs for place in range(one.ShapeSignatureLength()))
 
 
 def judged(ran: Ran) -> tuple[str, str]:
