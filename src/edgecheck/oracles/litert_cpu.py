@@ -33,7 +33,7 @@ WHOLE_SECONDS = 60.0
 #: The points of the axis that can be asked: the environment of each, and the distribution that is its runtime.
 ENVIRONMENTS: Mapping[str, str] = {
     "2.12": "tensorflow212", "2.14": "tflite-runtime", "2.17": "tf-gpu-analyzer", "2.21": "tf",
-    "litert-1.0": "litert10", "litert-1.4": "litert14", "litert-2.1": "litert21", "litert-2.3": "tf",
+    "litert-1.0": "litert10", "litert-1.4": "litert14", "litert-2.1.6": "litert21", "litert-2.3": "tf",
 }  # fmt: skip
 DISTRIBUTIONS: Mapping[str, str] = {
     "2.12": "tensorflow-cpu", "2.14": "tflite-runtime", "2.17": "tensorflow-cpu", "2.21": "tensorflow-cpu",
