@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FOLDING = frozenset({
     "DEQUANTIZE", "DENSIFY", "Cast", "DequantizeLinear", "com.microsoft::DequantizeLinear", "cast", "const", "Constant",
     "ConstantOfShape", "Identity",
+    "quantized_decomposed.dequantize_per_tensor.default", "quantized_decomposed.dequantize_per_channel.default",
 })  # fmt: skip
 
 
