@@ -81,9 +81,9 @@ def main() -> None:
             for op, parts, without in lowered(path, kernels):
                 seen.setdefault(op, set()).add(parts)
                 missing |= without
-    parts = {op: list(next(iter(sets))) for op, sets in sorted(seen.items()) if len(sets) == 1}
-    OUT.write_text(json.dumps({"parts": parts, "no_kernel": sorted(missing)}, indent=0) + "\n")
-    print(f"{len(parts)} operators; not always the same: {sorted(set(seen) - set(parts))}")
+    same = {op: list(next(iter(sets))) for op, sets in sorted(seen.items()) if len(sets) == 1}
+    OUT.write_text(json.dumps({"parts": same, "no_kernel": sorted(missing)}, indent=0) + "\n")
+    print(f"{len(same)} operators; not always the same: {sorted(set(seen) - set(same))}")
 
 
 if __name__ == "__main__":

@@ -186,6 +186,14 @@ def delegates(backend_id: str) -> Iterator[str]:
 # -- XNNPACK ---------------------------------------------------------------------------------------------------
 
 FLOAT = '["float32", "float16"]'
+FUSED = [
+    "aten.relu.default",
+    "aten.relu_.default",
+    "aten.hardtanh.default",
+    "aten.hardtanh_.default",
+    "aten.relu6.default",
+    "aten.relu6_.default",
+]
 
 
 def xnnpack(site: Path) -> Backend:
@@ -235,7 +243,7 @@ def xnnpack(site: Path) -> Backend:
         source=at(generic, "Add node doesn't support alpha"),
     )
     weight = Limit(
-        id="static-weight", require="const(in.weight)", say="the weight must be a constant of the program",
+        id="static-weight", require="folded(in.weight)", say="the weight must be a constant of the program",
         source=at(gemm, "Expected weight to be a static param"),
     )  # fmt: skip
     bias = Limit(
@@ -260,7 +268,23 @@ def xnnpack(site: Path) -> Backend:
     mean = at(generic, "mean.dim only supports averaging 4D")
     pool = at(generic, "stride .* must be less than or equal to kernel size")
     average = at(generic, "zero-padding in the averaging calculation")
-    conv = (*always, weight, bias)
+    d, q = "quantized_decomposed.dequantize_per_", '["quantized_decomposed.quantize_per_tensor.default"]'
+    static_output = (
+        f"out[0].consumers == {q} or (len(out[0].consumers) == 1 and out[0].consumers[0] in {json.dumps(FUSED)}"
+        f" and after(out[0]).consumers == {q})"
+    )
+    pattern = Limit(
+        id="quantised-output",
+        require=f'in.weight.producer not in ["{d}tensor.default", "{d}channel.default"] or in[0].producer == "{d}tensor.tensor" or (in[0].producer == "{d}tensor.default" and ({static_output}))',
+        say="with quantised weights, the input comes from a dequantize and the output goes to one quantize only, a ReLU between them at most",
+        source=at(gemm, "Expected output node to have a dequantized node"), help="quantise with XNNPACKQuantizer, and do not read the float output elsewhere",
+    )  # fmt: skip
+    channels = Limit(
+        id="dynamic-per-channel", require=f'in[0].producer != "{d}tensor.tensor" or in.weight.producer != "{d}tensor.default"',
+        say="dynamically quantised inputs need weights quantised per channel",
+        source=at(gemm, "XNNPACK does not support per tensor quantized weights"),
+    )  # fmt: skip
+    conv = (*always, weight, bias, pattern, channels)
     stride = Limit(
         id="stride-in-kernel",
         require="len(attr.stride) == 0 or (attr.stride[0] <= attr.kernel_size[0] and attr.stride[-1] <= attr.kernel_size[-1])",
@@ -356,6 +380,14 @@ def xnnpack(site: Path) -> Backend:
     )  # fmt: skip
     own["aten.select.int"] = (folded,)
     limits = {op: always for op in place if not op.startswith("quantized")}
+    dynamic = Limit(
+        id="of-a-taken-layer", require="readers_supported(out[0])",
+        say="it is taken together with the layer that reads it, which is not taken", source=at(gemm, "expected to find choose_qparam node"),
+    )  # fmt: skip
+    for part in ("choose_qparams.tensor", "choose_qparams_per_token_asymmetric.default", "quantize_per_tensor.tensor",
+                 "dequantize_per_tensor.tensor", "quantize_per_token.default", "dequantize_per_token.default",
+                 "dequantize_per_channel.default"):  # fmt: skip
+        place[f"quantized_decomposed.{part}"], own[f"quantized_decomposed.{part}"] = dynamic.source, (dynamic,)
     return Backend(
         place=place,
         limits=limits,
@@ -696,25 +728,102 @@ def ethos_u(site: Path) -> Backend:
             for name in re.findall(r"exir_ops\.edge\.([\w.]+)", listed[1]):
                 checked[name] = f"checks:{file.name}:{number}"
     place |= checked
-    quantized = Limit(
-        id="quantised",
-        require='all(t.dtype not in ["float32", "float16", "bfloat16", "float64"] or t.producer in ["quantized_decomposed.dequantize_per_tensor.default", "quantized_decomposed.dequantize_per_channel.default"] or const(t) for t in inputs) and any(t.dtype not in ["float32", "float16", "bfloat16", "float64"] or t.producer in ["quantized_decomposed.dequantize_per_tensor.default", "quantized_decomposed.dequantize_per_channel.default"] for t in inputs)',
-        say="every float input must come from a dequantize: the INT profile takes quantised programs only", source="support",
-        help="quantise the program with EthosUQuantizer before lowering it",
-    )  # fmt: skip
-    own_check = {
-        op: Limit(
-            id="own-check",
-            require="",
-            say="the backend has a check of its own for it, of sizes, strides and types",
-            source=at,
-        )
-        for op, at in checked.items()
-    }
-    limits = {
-        op: (quantized, *([own_check[op]] if op in own_check else ())) for op in place if not op.startswith("quantized")
-    }
+    checks = ethos_u_checks(site, path.parent)
+    own_check = {op: own_checked(at) for op, at in checked.items()}
+    limits: dict[str, tuple[Limit, ...]] = {}
+    for op in place:
+        if op.startswith("quantized"):
+            limits[op] = (ETHOS_BORDER["quantize" if ".quantize_" in op else "dequantize"],)
+            continue
+        own = (own_check[op],) if op in own_check else ()
+        limits[op] = (*checks.every, *checks.by_op.get(op, ()), *own)
     return Backend(place=place, limits=limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """The limits of all operators, and those of one."""
+
+    every: tuple[Limit, ...]
+    by_op: Mapping[str, tuple[Limit, ...]]
+
+
+DEQUANTIZED = json.dumps([f"quantized_decomposed.dequantize_per_{kind}.default" for kind in ("tensor", "channel")])
+QUANTIZED = json.dumps([f"quantized_decomposed.quantize_per_{kind}.default" for kind in ("tensor", "channel")])
+FLOATS = '["float32", "float16", "bfloat16", "float64"]'
+U85 = json.dumps([f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)])
+ACTIVATIONS = json.dumps(FUSED)
+LAYERS = json.dumps(["aten.linear.default", *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding"))])
+ETHOS_BORDER = {
+    "quantize": Limit(
+        id="border", require='in[0].producer != "" and maker_supported(in[0])',
+        say="a quantize whose input is made outside the delegate stays outside", source="partitioner:449",
+    ),
+    "dequantize": Limit(
+        id="border", require="folded(out[0]) or (len(out[0].consumers) > 0 and readers_supported(out[0]))",
+        say="a dequantize that something outside the delegate reads stays outside", source="partitioner:449",
+    ),
+}  # fmt: skip
+
+
+def own_checked(at: str) -> Limit:
+    say = "the backend has a check of its own for it, of sizes, strides and types"
+    return Limit(id="own-check", require="", say=say, source=at)
+
+
+def ethos_u_checks(site: Path, folder: Path) -> Checks:
+    """What every operator must hold, and the lists of single operators."""
+    support, u55 = folder / "tosa_supported_operators.py", folder / "ethos_u55_support.py"
+
+    def at(pattern: str) -> str:
+        return f"support:{line_of(support, pattern)}"
+
+    every = (
+        Limit(
+            id="quantised",
+            require=f"all(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or const(t) or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) and any(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs)",
+            say="every float input must come from a dequantize: the INT profile takes quantised programs only",
+            source=at("class CheckArmQuantized"), help="quantise the program with EthosUQuantizer before lowering it",
+        ),
+        Limit(
+            id="rank-6", require="all(t.rank <= 6 for t in inputs) and all(t.rank <= 6 for t in outputs)",
+            say="tensors have at most six dimensions", source=at("class RankCheck"),
+        ),
+        Limit(
+            id="no-int64",
+            require='out[0].dtype != "int64" and all(t.dtype != "int64" or len(t.consumers) == 0 for t in outputs) and all(t.dtype != "int64" or const(t) for t in inputs)',
+            say="no int64 tensors but constants", source=at("class CheckInt64InputsAndOutputs"), help="use int32",
+        ),
+        Limit(
+            id="dtype",
+            require=f'all(t.dtype not in ["float64", "bfloat16", "complex64", "complex128"] and (t.dtype != "bool" or env.config in {U85}) for t in inputs) and all(t.dtype not in ["float64", "bfloat16", "complex64", "complex128"] and (t.dtype != "bool" or env.config in {U85}) for t in outputs)',
+            say="float64, bfloat16 and complex tensors are not taken; bool on Ethos-U85 only", source=at("def _disallowed_dtypes"),
+        ),
+    )  # fmt: skip
+    by_op: dict[str, tuple[Limit, ...]] = {}
+    for op, number in listed(u55, "unsupported_ops"):
+        say = "it is not taken on Ethos-U55 and U65"
+        one = Limit(id="u85-only", require=f"env.config in {U85}", say=say, source=f"checks:{u55.name}:{number}")
+        by_op[op] = (*by_op.get(op, ()), one)
+    for op, number in listed(support, "targeted_ops"):
+        one = Limit(
+            id="quantised-output",
+            require=f"out[0].dtype not in {FLOATS} or (len(out[0].consumers) > 0 and all(c in {QUANTIZED} for c in out[0].consumers)) or (op in {LAYERS} and len(out[0].consumers) == 1 and out[0].consumers[0] in {ACTIVATIONS})",
+            say="its output must go to a quantize", source=f"support:{number}",
+        )  # fmt: skip
+        by_op[op] = (*by_op.get(op, ()), one)
+    return Checks(every=every, by_op=by_op)
+
+
+def listed(path: Path, name: str) -> Iterator[tuple[str, int]]:
+    """The edge operators in the list that a class assigns to `name`, with their lines."""
+    for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(one, ast.Assign) and any(getattr(target, "id", "") == name for target in one.targets):
+            for part in getattr(one.value, "elts", ()):
+                text = ast.unparse(part)
+                if text.startswith("exir_ops.edge."):
+                    op = text.removeprefix("exir_ops.edge.")
+                    yield (op if op.count(".") == 2 else f"{op}.default"), part.lineno
 
 
 def nxp(table: Path) -> Backend:

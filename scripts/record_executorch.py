@@ -33,6 +33,13 @@ from edgecheck.tables import bundle
 
 OUT = Path(__file__).parents[1] / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
 EACH, EACH_INSIDE = 3, 1
+#: Operators before a node that limits of the tables ask about.
+MAKERS = (
+    "quantized_decomposed.dequantize_per_tensor.default",
+    "quantized_decomposed.dequantize_per_tensor.tensor",
+    "quantized_decomposed.dequantize_per_channel.default",
+    "aten.zeros.default",
+)
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
     ("executorch-xnnpack", "float20801-006:13"): "the same call stands twice in the program, and ExecuTorch keeps one",
@@ -73,6 +80,8 @@ def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any
         seen.add((target, name))
         model = formats.read(paths[name])
         read = readers(model)
+        made = {id(tensor): node for node in model.nodes for tensor in node.outputs}
+        makers = {key: node for key, node in made.items() if node.op in MAKERS}
         settings = row.get("settings") or None
         verdicts = check(model, point(bundle.load(target), None, settings))
         ours = {one.node.index: one for one in verdicts if one.node.graph == 0}
@@ -92,7 +101,7 @@ def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any
             line |= {"settings": settings} if settings else {}
             why = EXPLAINED.get((target, line["probe"]))
             line |= {"differs": why} if why else {}
-            yield line | {"model": described(table.node, read)}
+            yield line | {"model": described(table.node, read, makers)}
 
 
 def with_insides(rows: list[evidence.Row]) -> Iterator[evidence.Row]:

@@ -11,7 +11,9 @@ import pytest
 
 from edgecheck.check import check, point
 from edgecheck.model import formats
-from edgecheck.probing.programs import model_of
+from edgecheck.model.graph import Node, Tensor
+from edgecheck.probing import asking, making
+from edgecheck.probing.programs import described, model_of
 from edgecheck.tables.compiled import compile_table
 from edgecheck.tables.optable import from_compiled
 
@@ -79,3 +81,52 @@ def test_the_tables_that_are_read_from_code(target):
 def test_ethos_u_takes_quantised_programs_only():
     found = verdicts("net.pt2", "executorch-ethos-u")
     assert (found["conv2d"].verdict, found["conv2d"].limit) == ("fallback", "quantised")
+
+
+def test_ethos_u_takes_an_operator_between_dequantize_and_quantize():
+    at = point(table("executorch-ethos-u"))
+    q, d = (f"quantized_decomposed.{kind}_per_tensor.default" for kind in ("quantize", "dequantize"))
+    spec = {"n": ["self"], "i": [["float32", [2, 3], 0]], "o": [["float32", [2, 3], 0]], "a": {}}
+    row = {"op": "aten.neg.default", "spec": {**spec, "r": [[q]], "p": [[d, 0]]}}
+    assert check(model_of(row), at)[0].verdict == "supported"
+    alone = check(model_of({**row, "spec": {**row["spec"], "r": [[]]}}), at)[0]
+    assert (alone.verdict, alone.limit) == ("fallback", "quantised-output")
+
+
+def test_quantised_weights_on_xnnpack():
+    at = point(table("executorch-xnnpack"))
+    q = "quantized_decomposed.quantize_per_tensor.default"
+    d, w = (f"quantized_decomposed.dequantize_per_{kind}.default" for kind in ("tensor", "channel"))
+    tensors = [["float32", [1, 8], 0], ["float32", [4, 8], 0]]
+    spec = {"n": ["input", "weight"], "i": tensors, "o": [["float32", [1, 4], 0]], "a": {}, "p": [[d, 0], [w, 1]]}
+    said = [
+        check(model_of({"op": "aten.linear.default", "spec": {**spec, "r": [readers]}}), at)[0].limit
+        for readers in ([q], [q, "aten.add.Tensor"], [])
+    ]
+    assert said == [None, "quantised-output", "quantised-output"]
+
+
+def test_a_tensor_that_is_given_twice_is_described_so():
+    tensor = Tensor(name="x", dtype="float32", shape=(2, 3))
+    node = Node(
+        graph=0, index=0, name="cat", op="aten.cat.default", version=None, inputs=(tensor, tensor), outputs=(tensor,),
+        attrs={"dim": 0}, input_names=("tensors", "tensors"),
+    )  # fmt: skip
+    spec = described(node, {})
+    assert spec["u"] == [0, 0]
+    one = check(model_of({"op": node.op, "spec": spec}), point(table("executorch-xnnpack")))[0]
+    assert (one.verdict, one.limit) == ("fallback", "two-tensors")
+
+
+@pytest.mark.slow
+def test_the_oracle_on_a_probe_and_on_a_lowered_program(tmp_path):
+    witness = asking.witness("executorch", "executorch-xnnpack")
+    spec = {"op": "aten.cat.default", "n": ["tensors", "tensors"], "u": [0, 0], "a": {"dim": 0}, "r": [[]]}
+    spec |= {"i": [["float32", [2, 3], 0]] * 2, "o": [["float32", [4, 3], 0]]}
+    (path,) = making.write([spec], "executorch", tmp_path)
+    twice, lowered = asking.ask_all(witness, [path, CASES / "net.pte"], "executorch-xnnpack", {}, seconds_each=300)
+    assert [one.verdict for one in twice.answers] == ["fallback"]
+    model = formats.read(CASES / "net.pte")
+    assert [one.op for one in lowered.answers] == [node.op for node in model.nodes]
+    ours = [one.verdict for one in check(model, point(table("executorch-xnnpack")))]
+    assert [one.verdict for one in lowered.answers] == ours

@@ -19,6 +19,8 @@ def write(spec: Mapping[str, Any]) -> bytes:
     """The `.pt2` file. Raises what torch raises where the description is no call that it can run or export."""
     import torch
 
+    if spec.get("p"):
+        raise ValueError("what makes an argument is described by its name only, and cannot be written again")
     torch.manual_seed(0)
     call = _operator(str(spec["op"]))
     tensors = [None if one is None else _tensor(one) for one in spec["i"]]

@@ -2,7 +2,8 @@
 
 `"model": {"n": argument names, "i": [[dtype, shape, constant]], "o": […], "a": {arguments}, "r": [names of the
 operators that read each output]}`; a null is an argument left out. `"u": [0, 0]`, where a tensor is given twice: for
-each argument the first one that is the same tensor.
+each argument the first one that is the same tensor. `"p": [["aten.x.default", 1], null]`, where an argument is made by
+another operator: its name, and whether it reads constants only.
 """
 
 from __future__ import annotations
@@ -14,19 +15,28 @@ from typing import Any
 from edgecheck.model.graph import Graph, Model, Node, Tensor
 
 
-def described(node: Node, readers: Mapping[int, Sequence[str]]) -> dict[str, Any]:
-    """The description of a node; `readers` has the operators that read a tensor, by the tensor's `id`."""
+def described(
+    node: Node, readers: Mapping[int, Sequence[str]], makers: Mapping[int, Node] | None = None
+) -> dict[str, Any]:
+    """The description of a node; `readers` has the operators that read a tensor, by the tensor's `id`; `makers` the
+    node that makes it."""
     places: dict[int, int] = {}
     first = [places.setdefault(id(tensor), place) for place, tensor in enumerate(node.inputs)]
     twice = {"u": first} if first != list(range(len(first))) and None not in node.inputs else {}
+    made = [_maker((makers or {}).get(id(tensor))) for tensor in node.inputs]
     return {
         **twice,
+        **({"p": made} if any(made) else {}),
         "n": list(node.input_names),
         "i": [_in_words(tensor) for tensor in node.inputs],
         "o": [_in_words(tensor) for tensor in node.outputs],
         "a": {name: value for name, value in node.attrs.items() if value is not None},
         "r": [list(readers.get(id(tensor), ())) for tensor in node.outputs],
     }
+
+
+def _maker(node: Node | None) -> list[Any] | None:
+    return None if node is None else [node.op, int(all(one is not None and one.const for one in node.inputs))]
 
 
 def _in_words(tensor: Tensor | None) -> list[Any] | None:
@@ -61,8 +71,20 @@ def model_of(row: Mapping[str, Any]) -> Model:
         )
     )
     made = tuple(one for one in outputs if one is not None)
-    graph = Graph(index=0, name="", inputs=(), outputs=made, nodes=(node, *readers))
+    named = enumerate(zip(spec.get("p", ()), inputs))
+    makers = tuple(_making(one, tensor, 100 + number) for number, (one, tensor) in named if one)
+    graph = Graph(index=0, name="", inputs=(), outputs=made, nodes=(node, *readers, *makers))
     return Model(path=Path("probe"), format="executorch", sha256="", graphs=(graph,))
+
+
+def _making(maker: Any, tensor: Tensor | None, index: int) -> Node:
+    """The node that makes an argument, of a constant where it reads constants only."""
+    op, folded = maker
+    source = Tensor(name="source", dtype="int8", shape=(1,), data=Stored() if folded else None)
+    outputs = () if tensor is None else (tensor,)
+    return Node(
+        graph=0, index=index, name="maker", op=op, version=None, inputs=(source,), outputs=outputs, attrs={}
+    )  # fmt: skip
 
 
 def _tensor(one: Any, name: str) -> Tensor | None:
