@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rknn_rules import CHIPS, CPU, ELSEWHERE, INSTEAD, ML, NPU, ON_CPU, REFUSED, Limit
+from rknn_rules import CHIPS, CPU, INSTEAD, ML, NOT_AWAY, NPU, ON_CPU, REFUSED, Limit, elsewhere
 
 TABLES = Path(__file__).parents[1] / "op_tables" / "targets"
 COMMIT = "59a913d172e7f5ff03c9076e2ec7b1b1288ffd08"
@@ -25,6 +25,7 @@ LIST = "doc/RKNNToolKit2_OP_Support-2.3.2.md"
 _ROW = re.compile(r"^\| (\w+) +\| ")
 
 
+AWAY = "computed while the file is loaded: nothing of it is left"
 SCALARS = """
 [[limit]]
 id = "no-scalar-input"
@@ -179,8 +180,20 @@ def entries(lines: dict[str, int], chip: str) -> Iterator[str]:
                 *(line for one in (npu | on_cpu).get(op, ()) for line in limit(one, source, op in on_cpu)),
             ]
         )
-        if op in ELSEWHERE and op in on_cpu:
-            yield "\n".join(["[[op]]", f'op = "{op}"', f'when = "{ELSEWHERE[op]}"', source, ""])
+        if op not in NOT_AWAY:
+            away = [
+                "[[op]]",
+                f'op = "{name}"',
+                'when = "all(computed(t) for t in inputs)"',
+                source,
+                f'note = "{AWAY}"',
+                "",
+            ]
+            kernels = [one for one in (npu | on_cpu).get(op, ()) if one.id == "no-kernel"]
+            yield "\n".join([*away, *(line for one in kernels for line in limit(one, source, False))])
+        when = elsewhere(op, chip) if op in on_cpu else None
+        if when is not None:
+            yield "\n".join(["[[op]]", f'op = "{op}"', f'when = "{when}"', source, ""])
 
 
 def limit(one: Limit, source: str, of_fallback: bool) -> list[str]:

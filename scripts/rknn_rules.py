@@ -48,11 +48,13 @@ ARITHMETIC = (_FLOAT, _NOT_SCALAR)
 _KERNEL = no("no-kernel", f"dtype(in[0]) in {FLOAT}", "the toolkit cannot run it with integers")
 _EIGHT_BITS = no("no-kernel", "(dtype(in[0]) == 'uint8' and dtype(in[3]) in ['uint8', 'int8'] and dtype(out[0]) == 'uint8') or all(dtype(t) == 'int8' for t in [in[0], in[3], out[0]])",
                  "the toolkit runs uint8 by uint8 or int8 to uint8, and int8 by int8 to int8")  # fmt: skip
-_FIVE = no("five-dimensions", "out[0].rank <= 4 or all(not folded(t) for t in inputs) or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))",
+_FIVE = no("five-dimensions", "out[0].rank <= 4 or all(not computed(t) for t in inputs) or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))",
            "a constant with five dimensions ends in an error of the toolkit", "join two dimensions with Reshape")  # fmt: skip
+_BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(not computed(t) for t in inputs) or all(computed(t) or t.size == 1 or (t.rank == 4 and t.shape[0] == out[0].shape[0]) for t in inputs)",
+             "a constant of several images and a tensor of one run on the CPU")  # fmt: skip
 _SUMS = (
-    cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or (dtype(in[0]) == 'int32' and out[0].rank in 3..4)", "wider integers run on the CPU (without quantisation), but for int32 of three or four dimensions"),
-    _NOT_SCALAR, _FIVE,
+    cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or dtype(in[0]) == 'int32'", "int64 and other integers run on the CPU (without quantisation)"),
+    _NOT_SCALAR, _FIVE, _BATCH,
 )  # fmt: skip
 #: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and int8 stays).
 _LANE = "(8 if dtype(in[0]) in ['float32', 'float16', 'float64'] else 16)"
@@ -70,6 +72,7 @@ def _whole(t: str, single: str) -> str:
     )
 
 
+_SOMETHING = f"in[0].rank != 4 or in[0].size != out[0].size or (attr.keepdims == 0 and {_image('in[0]')} % {_LANE} == 0) or (exists(in[1]) and in[1].size == 0)"
 _SAME_ORDER = (
     f"(in[0].rank == 4 and out[0].rank == 4 and (in[0].shape[3] == out[0].shape[3] or (in[0].shape[1] % {_LANE} == 0 and out[0].shape[1] % {_LANE} == 0)"
     " or [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]))"
@@ -91,18 +94,37 @@ EXPANDS = "all(in[0].shape[d] == 1 or in[0].shape[d] == out[0].shape[d] for d in
 JOINED = "len([d for d in [0, 1, 2, 3, 4, 5] if d + 1 < in[0].rank and attr.perm[d + 1] == attr.perm[d] + 1 and in[0].shape[attr.perm[d]] != 1 and in[0].shape[attr.perm[d + 1]] != 1])"
 
 
+_BLOCKS = cpu(
+    "blocks",
+    "in[0].rank == 4 or in[0].size % 8 == 0 or computed(in[0])",
+    "what is no image is quantised on the NPU where the number of elements is a multiple of 8",
+)
+_BLOCKS_OF_BYTES = cpu(
+    "blocks",
+    "in[0].rank == 4 or in[0].size % 16 == 0 or computed(in[0])",
+    "what is no image is dequantised on the NPU where the number of elements is a multiple of 16",
+)
+
+
 def constant(place: int, what: str, help: str = "") -> Limit:
-    return no(f"{what}-const", f"not exists(in[{place}]) or folded(in[{place}])", f"{what} must be constant", help)
+    return no(f"{what}-const", f"not exists(in[{place}]) or computed(in[{place}])", f"{what} must be constant", help)
 
 
+#: The constant in[0] is as large as the result, or as one image of it.
+_FULL = "(in[0].size == out[0].size or (out[0].rank == 4 and in[0].rank >= 3 and in[0].size * out[0].shape[0] == out[0].size))"
+#: It has one value for each channel: the second dimension, of matrices the first.
+_PER_CHANNEL = (
+    "((out[0].rank == 4 and in[0].rank >= 3 and in[0].shape[-3] == in[0].size and in[0].size == out[0].shape[1])"
+    " or (out[0].rank in 2..3 and in[0].rank >= 2 and in[0].shape[-2] == in[0].size and in[0].size == out[0].shape[-2]))"
+)
 #: What runs on the NPU, and under what limits.
 NPU: dict[str, tuple[Limit, ...]] = {
     "Add": _SUMS,
     "Mul": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), *_SUMS[1:]),
-    "Sub": (*_SUMS, cpu("minuend", "not folded(in[0]) or in[1].rank >= 1", "a constant minus a scalar that is not constant runs on the CPU")),
+    "Sub": (*_SUMS, cpu("minuend", f"not computed(in[0]) or (same(in[1].shape, out[0].shape) and (in[0].size == 1 or {_FULL} or {_PER_CHANNEL}))", "a constant minus a tensor runs on the CPU unless it is a scalar, one value for each channel, or as large as the result")),
     **dict.fromkeys(("Abs", "Clip", "Softplus", "Tanh", "ThresholdedRelu", "Elu", "HardSigmoid", "HardSwish"), (_FLOAT,)),
     **dict.fromkeys(("LeakyRelu", "Sigmoid"), (_FLOAT,)),
-    "Dropout": (no("input-given", "not folded(in[0])", "the input must not be constant"), _FLOAT),
+    "Dropout": (no("input-given", "not computed(in[0])", "the input must not be constant"), _FLOAT),
     "Relu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'int32']", "the toolkit cannot run it with this type"), _FLOAT),
     "Neg": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), _NOT_SCALAR, no("five-dimensions", "in[0].rank <= 4 or (in[0].rank == 5 and any(d == 1 for d in in[0].shape[0:-1]))", "five dimensions end in an error of the toolkit", "join two dimensions with Reshape")),
     "AveragePool": (
@@ -112,7 +134,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "BatchNormalization": (
         no("inference", "known(attr.training_mode, 0) == 0", "training mode is not supported", "export after model.eval()"),
-        no("statistics-const", "all(folded(t) for t in inputs[1:5])", "scale, bias, mean and variance must be constant"),
+        no("statistics-const", "all(computed(t) for t in inputs[1:5])", "scale, bias, mean and variance must be constant"),
         _FLOAT,
     ),
     "Conv": (_FLOAT,),
@@ -120,20 +142,21 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "CumSum": (constant(1, "axis"), _FLOAT),
     "DepthToSpace": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'uint8']", "the toolkit cannot run it with this type"), _FLOAT, cpu("blocks", "attr.blocksize in [2, 4]", "only blocks of 2 and 4 were seen on the NPU")),
     "DequantizeLinear": (
-        constant(1, "scale"), no("zero-point-given", "exists(in[2]) and folded(in[2])", "the zero point must be given and constant"),
-        cpu("8-bit", "dtype(in[0]) in ['int8', 'uint8'] or folded(in[0])", "only 8-bit integers are converted on the NPU"),
-        cpu("rank-4", "in[0].rank == 4 or folded(in[0])", "only tensors of rank 4 are converted on the NPU"),
+        constant(1, "scale"), no("zero-point-given", "exists(in[2]) and computed(in[2])", "the zero point must be given and constant"),
+        cpu("8-bit", "dtype(in[0]) in ['int8', 'uint8'] or computed(in[0])", "only 8-bit integers are converted on the NPU"),
+        _BLOCKS_OF_BYTES,
     ),
     "QuantizeLinear": (
-        constant(1, "scale"), no("zero-point-given", "exists(in[2]) and folded(in[2])", "the zero point must be given and constant"), _FLOAT,
-        cpu("rank-4", "in[0].rank == 4 or folded(in[0])", "only tensors of rank 4 are converted on the NPU"),
+        constant(1, "scale"), no("zero-point-given", "exists(in[2]) and computed(in[2])", "the zero point must be given and constant"), _FLOAT,
+        _BLOCKS,
     ),
     "Concat": (_NARROW, cpu("no-int8", "dtype(in[0]) != 'int8' or arity == 1", "8-bit integers are joined on the CPU (without quantisation)")),
     "Split": (_NARROW, constant(1, "split")),
     "Div": (
         *ARITHMETIC, _FIVE,
-        cpu("dividend", "not folded(in[0])", "a constant divided by a tensor runs on the CPU"),
-        cpu("one-pixel", f"folded(in[1]) or out[0].size == 1 or {PIXELS} > 1 or (out[0].rank == 3 and in[1].rank < 3 and out[0].shape[2] > 1)", "a tensor of channels only, or of one dimension, is divided by another on the CPU",
+        cpu("constant-batch", "not computed(in[1]) or out[0].rank != 4 or out[0].shape[0] == 1 or in[0].shape[0] == out[0].shape[0]", "one image divided by a constant of several runs on the CPU"),
+        cpu("dividend", f"not computed(in[0]) or (out[0].size > 1 and {_FULL} and (in[1].size == out[0].size or (out[0].rank == 4 and in[1].size * out[0].shape[0] == out[0].size)))", "a constant divided by a tensor runs on the CPU unless it is as large as the result"),
+        cpu("one-pixel", f"computed(in[1]) or out[0].size == 1 or {PIXELS} > 1 or (out[0].rank == 3 and in[1].rank < 3 and out[0].shape[2] > 1)", "a tensor of channels only, or of one dimension, is divided by another on the CPU",
             "multiply with the reciprocal of a constant, or divide before the pooling"),
     ),
     "Expand": (
@@ -148,53 +171,54 @@ NPU: dict[str, tuple[Limit, ...]] = {
         no("no-peepholes", "not exists(in[7])", "peepholes are not supported"), _FLOAT,
     ),
     "Gather": (
-        cpu("indices-const", "folded(in[1])", "indices that are not constant are gathered on the CPU"),
+        cpu("indices-const", "computed(in[1])", "indices that are not constant are gathered on the CPU"),
         cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or in[0].rank >= 2", "vectors of wide integers are gathered on the CPU"),
         cpu("rank-4", "in[0].rank <= 4 or in[1].size == 1", "several indices of a tensor of rank 5 and more are gathered on the CPU"),
     ),
     "Gemm": (
         _KERNEL,
-        no("bias-rank-2", "not exists(in[2]) or folded(in[2]) or in[2].rank == 2", "a bias that is not constant must have rank 2", "make the bias constant, or add it with Add"),
+        no("bias-rank-2", "not exists(in[2]) or computed(in[2]) or in[2].rank == 2", "a bias that is not constant must have rank 2", "make the bias constant, or add it with Add"),
     ),
     "GlobalAveragePool": (_FLOAT,),
     "GlobalMaxPool": (_FLOAT,),
     "Identity": (_NOT_SCALAR, _NARROW),
-    "InstanceNormalization": (_FLOAT, cpu("scale-const", "folded(in[1]) and folded(in[2])", "scale and bias that are not constant make it run on the CPU")),
+    "InstanceNormalization": (_FLOAT, cpu("scale-const", "computed(in[1]) and computed(in[2])", "scale and bias that are not constant make it run on the CPU")),
     "LayerNormalization": (
         _FLOAT,
-        no("written", "not folded(in[1]) or (written(attr.axis) and written(attr.epsilon))", "the node must write its axis and its epsilon: left to their defaults they end in an error of the toolkit", "write axis = -1 and epsilon = 1e-5 into the node"),
-        cpu("scale-const", "folded(in[1]) and (not exists(in[2]) or folded(in[2]))", "scale and bias that are not constant make it run on the CPU"),
+        no("written", "not computed(in[1]) or (written(attr.axis) and written(attr.epsilon))", "the node must write its axis and its epsilon: left to their defaults they end in an error of the toolkit", "write axis = -1 and epsilon = 1e-5 into the node"),
+        cpu("scale-const", "computed(in[1]) and (not exists(in[2]) or computed(in[2]))", "scale and bias that are not constant make it run on the CPU"),
     ),
-    "LpNormalization": (_FLOAT, cpu("not-the-batch", "in[0].rank <= 2 or attr.axis % in[0].rank != 0 or (in[0].rank <= 4 and in[0].shape[0] == 1)", "the norm over several images runs on the CPU")),
+    "LpNormalization": (_FLOAT, cpu("not-the-batch", "in[0].rank <= 2 or attr.axis % in[0].rank != 0 or (in[0].rank == 4 and in[0].shape[0:2] == [1, 1])", "the norm over the first of three and more dimensions runs on the CPU")),
     "MatMul": (
         _FLOAT,
         cpu("one-side-broadcast", "in[0].rank < 4 or in[1].rank < 4 or same(in[0].shape[0:2], in[1].shape[0:2]) or in[0].shape[0:2] == [1, 1] or in[1].shape[0:2] == [1, 1]",
             "batch dimensions that broadcast both ways are done on the CPU"),
     ),
     "Max": (
-        cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int8', 'uint8']", "integers run on the CPU (without quantisation)"),
+        cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'uint8']", "integers run on the CPU (without quantisation)"),
         cpu("rank-4", "out[0].rank >= 4 and (out[0].rank > 4 or all(t.rank == 4 for t in inputs))", "the inputs must have rank 4", "give the inputs the same four dimensions"),
         cpu("rank-5", "out[0].rank == 4 or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))", "five dimensions run on the CPU"),
     ),
     "MaxPool": (
         _FLOAT, cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
     ),
-    "PRelu": (no("slope-const", "folded(in[1])", "the slope must be constant"), _KERNEL, _NOT_SCALAR, _FIVE),
-    "Pow": (cpu("exponent-const", "folded(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
+    "PRelu": (no("slope-const", "computed(in[1])", "the slope must be constant"), _KERNEL, _NOT_SCALAR, _FIVE),
+    "Pow": (cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
             no("exponent-type", "dtype(in[1]) in ['float32', 'float16', 'float64', 'int32', 'int64']", "the toolkit cannot run it with this type of exponent"),
-        cpu("exponent-scalar", f"in[1].size == 1 or (const(in[1]) and all(v == value(in[1])[0] for v in value(in[1]))) or (out[0].rank in 2..4 and {PIXELS} > 1)", "an exponent for each element runs on the CPU")),
-    "ReduceSum": (constant(1, "axes"), _FLOAT, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU")),
+        cpu("exponent", "value(in[1])[0] in [-0.5, 0.5, 1, 2, 3]", "only the exponents -0.5, 0.5, 1, 2 and 3 run on the NPU", "write the power as multiplications")),
+    "ReduceSum": (constant(1, "axes"), _FLOAT, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"),
+        cpu("something", f"{_SOMETHING} or (exists(in[1]) and all(a % 4 != 0 for a in value(in[1])))", "a sum over the first of four dimensions, of size 1, runs on the CPU")),
     "ReduceMean": (
         constant(1, "axes"), _FLOAT,
         cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"),
-        cpu("something", "in[0].rank <= 3 or in[0].size != out[0].size", "a mean over axes of size 1 runs on the CPU"),
+        cpu("something", _SOMETHING, "a mean over axes of size 1 runs on the CPU"),
     ),
-    "Range": (no("inputs-const", "all(folded(t) for t in inputs)", "start, limit and delta must be constant"),),
-    "ConstantOfShape": (no("shape-const", "folded(in[0])", "the shape must be constant"),),
+    "Range": (no("inputs-const", "all(computed(t) for t in inputs)", "start, limit and delta must be constant"),),
+    "ConstantOfShape": (no("shape-const", "computed(in[0])", "the shape must be constant"),),
     **dict.fromkeys(("Constant", "Shape"), ()),
-    "ReduceL2": (_FLOAT, constant(1, "axes"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
+    "ReduceL2": (_FLOAT, constant(1, "axes"), cpu("rank-4", "in[0].rank <= 4 or (in[0].rank == 5 and (in[0].shape[1] == 1 or (in[0].shape[0] == 1 and ((exists(attr.axes) and 0 not in attr.axes) or (exists(in[1]) and 0 not in value(in[1]))))))", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1")),
     "Resize": (
-        no("sizes-const", "all(t.size == 0 or folded(t) for t in inputs[1:4])", "scales and sizes must be constant"),
+        no("sizes-const", "all(t.size == 0 or computed(t) for t in inputs[1:4])", "scales and sizes must be constant"),
         no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"), _FLOAT,
         cpu("mode", "known(attr.mode, 'nearest') in ['nearest', 'linear'] and in[0].rank in 3..4", "only nearest and linear of images run on the NPU"),
         cpu("align-corners", "known(attr.mode, 'nearest') != 'linear' or known(attr.coordinate_transformation_mode, 'half_pixel') != 'align_corners' or same(in[0].shape, out[0].shape)",
@@ -210,7 +234,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         *ARITHMETIC,
         no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:-1])", "five dimensions end in an error of the toolkit unless the axis is the last", "join two dimensions with Reshape"),
     ),
-    "Sqrt": (*ARITHMETIC, cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
+    "Sqrt": (*ARITHMETIC, cpu("not-quantised", f"unit_type(in[0]) in {FLOAT}", "it runs on the CPU between DequantizeLinear and QuantizeLinear"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
     "Sum": (*ARITHMETIC, cpu("two", "arity >= 2", "the sum of one input runs on the CPU")),
     "Transpose": (
         _NARROW,
@@ -219,6 +243,8 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("order", "in[0].rank != 4 or attr.perm != [2, 1, 3, 0] or in[0].shape[3] % 4 == 0", "this order runs on the CPU unless the width is a multiple of 4"),
         cpu("plane", f"in[0].rank != 4 or attr.perm not in [[0, 2, 1, 3], [1, 0, 2, 3], [1, 0, 3, 2], [1, 2, 3, 0], [3, 2, 1, 0]] or {_image('in[0]')} <= 8192 or (attr.perm[0] == 0 and in[0].shape[1] == 1)",
             "this order runs on the CPU where height times width is above 8192", "transpose parts of at most 8192 elements, or keep the last two dimensions smaller"),
+        cpu("few-channels", f"in[0].rank != 4 or attr.perm not in [[0, 2, 1, 3], [3, 2, 1, 0]] or in[0].shape[1] not in [1, 3, 4] or (in[0].shape[1] == 1 and attr.perm[0] == 0) or {_image('in[0]')} % 8 == 0",
+            "this order runs on the CPU for 3 or 4 channels unless height times width is a multiple of 8"),
         cpu("mirrored", f"in[0].rank != 4 or attr.perm != [0, 3, 2, 1] or (({_image('in[0]')} <= 8192 or (in[0].shape[1] % 8 == 0 and in[0].shape[3] % 8 == 0))"
             " and (in[0].shape[1] * in[0].shape[2] <= 16384 or in[0].shape[3] % 8 == 0))",
             "this order runs on the CPU for large planes unless channels and width are multiples of 8"),
@@ -227,15 +253,15 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Where": (
         no("no-kernel", f"dtype(in[1]) in {FLOAT[:-1]}, 'int32', 'int64', 'uint8']", "the toolkit cannot run it with this type"),
         cpu("float", f"dtype(in[1]) in {FLOAT}", "integers run on the CPU"),
-        cpu("no-given-scalar", "out[0].rank <= 1 or folded(in[2]) or in[2].rank == out[0].rank or (out[0].rank >= 5 and in[2].rank >= 1)", "a third input of fewer dimensions that is not constant makes it run on the CPU", "make it a constant, or give it as many dimensions"),
-        cpu("same-rank", "out[0].rank not in 2..3 or all(folded(t) or t.rank in [0, out[0].rank] for t in inputs)", "inputs of fewer dimensions make it run on the CPU", "give the inputs the same number of dimensions"),
+        cpu("no-given-scalar", "out[0].rank <= 1 or computed(in[2]) or in[2].rank == out[0].rank or (out[0].rank >= 5 and in[2].rank >= 1)", "a third input of fewer dimensions that is not constant makes it run on the CPU", "make it a constant, or give it as many dimensions"),
+        cpu("same-rank", "out[0].rank not in 2..3 or all(computed(t) or t.rank in [0, out[0].rank] for t in inputs)", "inputs of fewer dimensions make it run on the CPU", "give the inputs the same number of dimensions"),
     ),
     "Reshape": (constant(1, "shape"), *_RESHAPED),
     "Squeeze": (constant(1, "axes"), *_RESHAPED),
     "Unsqueeze": (constant(1, "axes"), *_RESHAPED),
     "Flatten": _RESHAPED,
     "Slice": (
-        no("ends-const", "all(folded(t) for t in inputs[1:5])", "starts, ends, axes and steps must be constant"),
+        no("ends-const", "all(computed(t) for t in inputs[1:5])", "starts, ends, axes and steps must be constant"),
         _NARROW,
         cpu("steps", "not exists(in[4]) or all(value(in[4])[k] == 1 or (value(in[4])[k] == -1 and in[0].rank > 1 and value(in[3])[k] in [-1, in[0].rank - 1]) for k in [0, 1, 2, 3, 4] if k < in[4].size)"
             " or (in[0].rank <= 3 and same(in[0].shape, out[0].shape) and all(k > 0 for k in value(in[4])))",
@@ -244,7 +270,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
             "slices of five dimensions run on the CPU"),
     ),
     "Pad": (
-        no("pads-const", "not exists(in[1]) or folded(in[1])", "pads must be constant"),
+        no("pads-const", "not exists(in[1]) or computed(in[1])", "pads must be constant"),
         cpu("rank-4", "in[0].rank <= 4 or same(in[0].shape, out[0].shape) or (in[0].shape[0] == 1 and out[0].shape[0:2] == in[0].shape[0:2])", "five dimensions are padded on the CPU"),
         cpu("no-channels", "in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == 1 and in[0].rank in 3..4 and in[0].shape[CHANNELS] <= 512 and out[0].size * in[0].shape[CHANNELS] == in[0].size * out[0].shape[CHANNELS])", "padded channels run on the CPU, but for constants around the channels alone, of one image").filled("CHANNELS", "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"),
         cpu("batch-zeros", "known(attr.mode, 'constant') == 'constant' or in[0].rank <= 2 or out[0].shape[0] == in[0].shape[0]", "another batch is made only of a constant on the NPU"),
@@ -257,7 +283,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("not-the-batch", f"same(in[0].shape, out[0].shape) or not ({EXPANDS}) or in[0].rank < 3 or in[0].size == 1 or out[0].size // in[0].size != out[0].shape[0] or out[0].shape[0] == 1",
             "repeating only the first dimension runs on the CPU"),
     ),
-    "If": (no("tensors", "all(dtype(t) in ['float32', 'float16', 'float64', 'int8', 'uint8', 'int32', 'int64', 'bool'] for t in outputs)", "its results must be tensors"), no("condition-const", "folded(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
+    "If": (no("tensors", "all(dtype(t) in ['float32', 'float16', 'float64', 'int8', 'uint8', 'int32', 'int64', 'bool'] for t in outputs)", "its results must be tensors"), no("condition-const", "computed(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
     "Cast": (
         cpu("types", "(dtype(in[0]) in ['bool', 'int8', 'int32'] and dtype(out[0]) in FLOAT) or (dtype(in[0]) in FLOAT and dtype(out[0]) in ['int8', 'int16'])"
             " or (in[0].rank not in [0, 4] and ((dtype(in[0]) in FLOAT and dtype(out[0]) in FLOAT) or (dtype(in[0]) in ['bool', 'int8', 'uint8'] and dtype(out[0]) == dtype(in[0]))))",
@@ -280,22 +306,37 @@ CPU: dict[str, tuple[Limit, ...]] = {
     "QLinearConv": (_EIGHT_BITS,),
     "QLinearMatMul": (_EIGHT_BITS,),
     "Trilu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int64', 'bool']", "the toolkit cannot run it with this type"),),
-    "ArgMax": (), "ArgMin": (), "ReduceL1": (), "ReduceLogSum": (), "ReduceLogSumExp": (), "ReduceSumSquare": (),
+    "ArgMax": (), "ArgMin": (), "OptionalGetElement": (), "ReduceL1": (), "ReduceLogSum": (), "ReduceLogSumExp": (), "ReduceSumSquare": (),
     "LRN": (no("odd-size", "attr.size % 2 == 1", "the size must be odd"),),
-    "TopK": (no("k-const", "folded(in[1])", "K must be constant"),),
-    "Compress": (no("condition-const", "folded(in[1])", "the condition must be constant"),),
+    "TopK": (no("k-const", "computed(in[1])", "K must be constant"),),
+    "Compress": (no("condition-const", "computed(in[1])", "the condition must be constant"),),
     "GridSample": (_KERNEL, no("mode", "known(attr.mode, 'bilinear') in ['bilinear', 'nearest', 'bicubic']", "the modes' names before opset 20 are bilinear, nearest and bicubic"),),
     "RNN": (no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"),),
 }  # fmt: skip
 
+#: A reduction over axes of size 1 that leaves them out is the reshape of an image.
+_FROM_IMAGE = f"(attr.keepdims == 0 and {_image('in[0]')} % {_LANE} == 0)"
 #: What the CPU does not do under this condition: it becomes a reshape, a multiplication, or parts that are joined.
-_NO_REDUCTION = f"in[0].rank in 1..3 and in[0].size == out[0].size and dtype(in[0]) in {FLOAT}"
+_NO_REDUCTION = f"in[0].size == out[0].size and dtype(in[0]) in {FLOAT[:-1]}, 'int8'] and (in[0].rank in 1..3 or in[0].rank == 5 or (in[0].rank == 4 and {_FROM_IMAGE}))"
+#: What becomes of that on the other chips: the RV1103 reshapes on its NPU, the RK3566 on the CPU.
+_RESHAPED_IMAGES = {"rv1103": "attr.keepdims == 0", "rk3566": "False"}
 ELSEWHERE = {
-    **dict.fromkeys(("ReduceMax", "ReduceMin"), _NO_REDUCTION),
-    "GatherElements": f"folded(in[1]) and not folded(in[0]) and dtype(in[0]) in {FLOAT}",
-    "ScatterND": f"folded(in[1]) and not folded(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
+    "ReduceMax": _NO_REDUCTION,
+    "GatherElements": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT}",
+    "ScatterND": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
     "Hardmax": f"in[0].rank == 4 and dtype(in[0]) in {FLOAT} and ((attr.axis in [1, -3] and in[0].shape[1] % 8 == 0) or (attr.axis in [3, -1] and in[0].shape[3] % 16 == 0 and op_version >= 13))",
 }
+
+
+def elsewhere(op: str, chip: str) -> str | None:
+    """The condition, as it is on this chip; None where the CPU does all of it."""
+    if op == "Hardmax" and chip == "rk3566":
+        return None
+    when = ELSEWHERE.get(op)
+    if when is None or op != "ReduceMax" or chip not in _RESHAPED_IMAGES:
+        return when
+    return when.replace(_FROM_IMAGE, _RESHAPED_IMAGES[chip])
+
 
 #: What it refuses, and the sentence.
 REFUSED = {
@@ -303,11 +344,22 @@ REFUSED = {
     "DynamicQuantizeLinear": "its result would make the graph dynamic",
     "Loop": "it would make the graph dynamic", "NonMaxSuppression": "its inputs must be constant: the result's size is not known",
     "NonZero": "its input must be constant: the result's size is not known", "Unique": "its input must be constant: the result's size is not known",
+    **dict.fromkeys(("Optional", "OptionalHasElement"), "optional values are not supported"),
     "SplitToSequence": "sequences are not supported", "SequenceInsert": "sequences are not supported", "SequenceMap": "sequences are not supported", "StringNormalizer": "text is not supported",
     "ArrayFeatureExtractor": "it becomes a custom operator that must be registered", "Binarizer": "it becomes a custom operator that must be registered",
     "TreeEnsemble": "it becomes a custom operator that must be registered", "Scan": "it becomes a custom operator that must be registered",
     "DeformConv": "it becomes a custom operator that must be registered",
 }  # fmt: skip
+#: Made from constants they are computed while the file is loaded: drawn ones are not, and a Constant is one.
+NOT_AWAY = (
+    "Bernoulli",
+    "Constant",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "If",
+    *(op for op in REFUSED if op not in ("NonZero", "Unique", "NonMaxSuppression")),
+)
 ML = ("ArrayFeatureExtractor", "Binarizer", "TreeEnsemble")
 
 CHIPS = {
@@ -317,9 +369,44 @@ CHIPS = {
 }
 #: Where a chip differs: what it gives to the CPU, and limits instead of the others'.
 ON_CPU = {
-    "rk3566": ("Softmax", "Transpose"),
+    "rk3566": ("Softmax",),
     "rv1103": ("GRU", "InstanceNormalization", "LayerNormalization", "LpNormalization", "ReduceL2", "Sqrt"),
 }
+_GIVEN_WEIGHTS = no("weights-const", "all(computed(t) for t in inputs[1:4])", "weights and bias must be constant to be quantised")  # fmt: skip
+_ONLY_BYTES = NPU["Mul"][0]
+#: The orders that the RK3566 turns on its NPU.
+_FOURS = "(in[0].shape[1] % 4 == 0 and in[0].shape[{}] % 4 == 0)"
+_KEPT = "[d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]"
+_TURNED_3566 = (
+    f"(in[0].rank == 1) or (in[0].rank in 2..3 and ({_KEPT} or (attr.perm == [2, 1, 0] and any(d == 1 for d in in[0].shape))))"
+    " or (in[0].rank == 2 and in[0].shape[0] % 4 == 0 and in[0].shape[1] % 4 == 0)"
+    f" or (attr.perm == [0, 2, 1] and {_FOURS.format(2)}) or (attr.perm == [0, 3, 2, 1] and {_FOURS.format(3)})"
+    " or (attr.perm in [[0, 1, 3, 2], [3, 1, 0, 2]] and in[0].shape[0] == 1 and in[0].shape[2] == 1 and in[0].shape[1] % 8 == 0)"
+)
+
+
+def _reshaping(one: Limit) -> Limit:
+    """The RV1103 gives every reshape to its NPU."""
+    return (
+        replace(one, require=one.require.replace(_FROM_IMAGE, "attr.keepdims == 0")) if one.id == "something" else one
+    )
+
+
+def _not_reshaping(one: Limit) -> Limit:
+    """The RK3566 gives the reshape of an image to the CPU."""
+    return replace(one, require=one.require.replace(f" or {_FROM_IMAGE}", "")) if one.id == "something" else one
+
+
+def _halved(one: Limit) -> Limit:
+    """The RK3566 stores 8 bytes together where the others store 16."""
+    if one.id != "blocks":
+        return one
+    wide, half = ("16", "8") if "% 16" in one.require else ("8", "4")
+    return replace(
+        one, require=one.require.replace(f"% {wide}", f"% {half}"), say=one.say.replace(f"of {wide}", f"of {half}")
+    )
+
+
 INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
     "rk3566": {
         op: tuple(
@@ -330,11 +417,28 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
             for one in NPU[op]
         )
         for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")
+    }
+    | {op: tuple(_not_reshaping(one) for one in NPU[op]) for op in ("ReduceMean", "ReduceSum")}
+    | {
+        "Add": (_ONLY_BYTES, *_SUMS[1:]), "Sub": (_ONLY_BYTES, *NPU["Sub"][1:]),
+        "Max": (cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int32', 'uint8']", "integers run on the CPU (without quantisation)"), *NPU["Max"][1:]),
+        "QuantizeLinear": tuple(_halved(one) for one in NPU["QuantizeLinear"]),
+        "DequantizeLinear": tuple(_halved(one) for one in NPU["DequantizeLinear"]),
+        "Transpose": (_NARROW, cpu("order", _TURNED_3566, "matrices are turned where both sizes are multiples of 4 or one is 1; of images only channels and width are exchanged, both multiples of 4", "keep the sizes that are exchanged multiples of 4")),
     },
     "rv1103": {
-        "And": (), "Div": (_FLOAT, cpu("divisor-const", "folded(in[1])", "a division by what is not constant runs on the CPU")),
+        **{op: tuple(_reshaping(one) for one in NPU[op]) for op in ("ReduceMean", "ReduceSum")},
+        "Pow": tuple(replace(one, require="value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
+        "Transpose": tuple(
+            replace(one, require=f"in[0].rank != 4 or in[0].shape[0] == 1 or ({one.require})", say="several images in this order run on the CPU unless the width is a multiple of 4") if one.id == "order" else one
+            for one in NPU["Transpose"] if one.id != "few-channels"
+        ),
+        "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or ({NPU['Cast'][0].require})"),),
+        "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
+        "And": (), "Div": (_FLOAT, next(one for one in NPU["Div"] if one.id == "constant-batch"), cpu("divisor-const", "computed(in[1])", "a division by what is not constant runs on the CPU")),
         **{op: tuple(one for one in NPU[op] if one.id != "aligned") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
-        **{op: (no("weights-const", "all(folded(t) for t in inputs[1:4])", "weights and bias must be constant to be quantised"), *NPU[op]) for op in ("LSTM", "GRU")},
+        "GRU": (_GIVEN_WEIGHTS, *NPU["GRU"]),
+        "LSTM": (_GIVEN_WEIGHTS, no("both-states", "not exists(in[5]) or exists(in[6])", "the first hidden state without the first cell state ends in an error of the toolkit", "give both states, or none"), *NPU["LSTM"]),
         "Gather": (
             *NPU["Gather"],
             cpu("channels", "in[1].size == 1 or in[0].rank == 1 or (in[0].rank == 2 and attr.axis in [0, -2]) or (in[0].rank == 3 and attr.axis in [1, -2]) or (in[0].rank == 4 and attr.axis in [1, -3])",

@@ -40,6 +40,8 @@ _MOVES = frozenset(
 _NO_ACTIVATION = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION", "TRANSPOSE_CONV")
 #: TFLite operators without state that may leave an input out: the bias.
 _MAY_LEAVE_OUT = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+#: Inputs that the importer reads of a TFLite operator, without asking how many it lists.
+_LISTED = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "RESHAPE": 2}
 _THROWN = re.compile(r"^Unhandled exception\. (?P<told>.*)", re.M)
 _PLACE = re.compile(r"^\s+at (?P<place>Nncase\.[\w.`]+)\(", re.M)
 _MACHINE = re.compile(r"FileNotFound|DllNotFound|OutOfMemory|TypeInitialization|UnauthorizedAccess|IOException")
@@ -78,7 +80,7 @@ def another(node: Node) -> str | None:
         return "a Ceil"  # TFLiteImporter.cs:224
     if node.op in _NO_ACTIVATION and node.attrs.get("fused_activation_function", "NONE") != "NONE":
         return "the same without its activation"  # ReduceWindow2D.cs:13, Concat.cs:15, Conv2DTranspose.cs:44
-    if node.op in ("CONV_2D", "DEPTHWISE_CONV_2D") and len(node.inputs) < 3:
+    if node.op.endswith("CONV_2D") and len(node.inputs) < _LISTED.get(node.op, 0):
         return "one with whatever stands in the place of a bias"  # TFLite/Conv2D.cs:30
     if node.op == "RESHAPE" and len(node.inputs) < 2:
         return "one to whatever shape stands behind its inputs"  # TFLite/Reshape.cs
@@ -100,8 +102,9 @@ def _scaled(tensor: Tensor) -> bool:
 def _of_node(verdict: str, reason: str, node: Node) -> tuple[str, str]:
     if verdict == "rejected" and node.op.isupper() and None in node.inputs and node.op not in _MAY_LEAVE_OUT:
         return "invalid", "an input is left out that the operator must have"
-    instead = another(node) if verdict == "supported" else None
-    return (verdict, reason) if instead is None else ("invalid", f"what was compiled is {instead}")
+    beyond = _LISTED.get(node.op, 0) > len(node.inputs)  # what is read there decides, whatever the answer
+    instead = another(node) if verdict == "supported" or beyond else None
+    return (verdict, reason) if instead is None else ("invalid", f"what was read is {instead}")
 
 
 def _judged(file: Path, name: str, op: str) -> tuple[str, str]:

@@ -1,10 +1,11 @@
 """Rockchip's RKNN-Toolkit2: whether its compiler places an ONNX operator on the NPU, on the CPU, or refuses it.
 
-`build(verbose=True)` prints a table of layers with their target. The file is cut into its operators; of what one
-became, the layers named after it decide, and reshapes and transposes that were put around it to fit it alone do not.
+`build(verbose=True)` prints a table of layers with their target. The file is cut into its operators; all that one
+became decides, but for the operators cut out with it, and the reshapes, transposes and paddings that fit it in.
 `supported`: on the NPU; `fallback`: on the chip's CPU; `rejected`: loading or building fails, or it becomes a custom
 operator that nobody has registered. Float16 without quantisation; chips that only have integers (RV1103) are built with
-int8 on made-up calibration values. Rockchip's terms come with the package: nothing of it is kept here but the verdicts.
+int8 on made-up calibration values, or with the scales of a file that brings its own. Rockchip's terms come with the
+package: nothing of it is kept here but the verdicts.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from edgecheck.model import formats
 from edgecheck.oracles import Answer, isolated, onnx_alone
 
 NAME = "rknn-toolkit2"
@@ -37,8 +39,10 @@ _ABOUT = re.compile(r"The (?:input \d+ of )?(?P<op>[A-Z]\w+)\('")
 #: the operator's own rules ends in a ShapeInferenceError.
 _NO_EVIDENCE = (
     "onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph",
-    "If a quantized model", "Exception during initialization", "Type Error", "[ShapeInferenceError]",
+    "Exception during initialization", "Type Error", "[ShapeInferenceError]",
 )  # fmt: skip
+#: What it prints where a file brings its own scales.
+_IS_QUANTIZED = "please set do_quantization = False"
 #: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
 _RUN_FAILED = ("Non-zero status code", "InvalidArgument", "float NaN")
 _EDGES = ("InputOperator", "OutputOperator")
@@ -73,7 +77,10 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
 
 
 def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
-    ran = isolated(lambda: _built(str(model.resolve()), chip), seconds=SECONDS)
+    path = str(model.resolve())
+    ran = isolated(lambda: _built(path, chip, chip in _INTEGERS), seconds=SECONDS)
+    if _IS_QUANTIZED in ran.text:
+        ran = isolated(lambda: _built(path, chip, False), seconds=SECONDS)
     text = _COLOUR.sub("", ran.text)
     lost = onnx_alone.gone(ran)
     if lost is not None:
@@ -84,7 +91,7 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
     if custom:
         return "rejected", f"{custom['op']} becomes a custom operator that must be registered"
     layers = [_Layer(**one.groupdict()) for line in text.splitlines() if (one := _LAYER.search(line))]
-    return _placed(layers, name, op)
+    return _placed(layers, name, op, [node.name for node in formats.read(model).nodes if node.name != name])
 
 
 def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
@@ -100,21 +107,29 @@ def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
     return ("inconclusive" if any(sign in said for sign in _RUN_FAILED) else "rejected"), reason
 
 
-def _placed(layers: list[_Layer], name: str, op: str) -> tuple[str, str]:
+def _placed(layers: list[_Layer], name: str, op: str, others: Sequence[str] = ()) -> tuple[str, str]:
+    """`others`: the names of the operators that were cut out with this one."""
     rows = [one for one in layers if one.op not in _EDGES]
     named = [one for one in rows if one.name.partition(":")[2].startswith(name)]
-    own = [one for one in named if one.op not in _LAYOUT]
-    if not own and named and op in _OF_LAYOUT:
-        own = named
-    if not own:
-        own = [one for one in rows if one.op not in _LAYOUT and ":" in one.name] or named or rows
+    if op in _OF_LAYOUT and named:
+        own = [one for one in named if one.op not in _LAYOUT] or named
+    else:
+        made = [one for one in rows if one.op not in _LAYOUT and ":" in one.name]
+        own = [one for one in made if not _of_others(one, name, others)] or made or named or rows
+        own = [one for one in own if one.op != "Pad" or op == "Pad"] or own
     if op == "Transpose" or op not in _OF_LAYOUT:  # reshapes, named after its results, are there to fit it
         own = [one for one in own if one.op == "Transpose"] or own
     told = ", ".join(f"{one.op} on the {one.target}" for one in own) or "nothing of it is left"
     return ("supported" if all(one.target == "NPU" for one in own) else "fallback"), told
 
 
-def _built(model: str, chip: str) -> int:
+def _of_others(layer: _Layer, name: str, others: Sequence[str]) -> bool:
+    said = layer.name.partition(":")[2]
+    longest = max((one for one in (name, *others) if one and said.startswith(one)), key=len, default=name)
+    return longest != name
+
+
+def _built(model: str, chip: str, quantize: bool) -> int:
     """What loading and building return; 0 is success."""
     from rknn.api import RKNN
 
@@ -125,8 +140,7 @@ def _built(model: str, chip: str) -> int:
         loaded = int(rknn.load_onnx(model))
         if loaded != 0:
             return loaded
-        integers = chip in _INTEGERS
-        return int(rknn.build(do_quantization=integers, dataset=_calibration(model) if integers else None))
+        return int(rknn.build(do_quantization=quantize, dataset=_calibration(model) if quantize else None))
 
 
 def _calibration(model: str) -> str:
@@ -136,14 +150,15 @@ def _calibration(model: str) -> str:
 
     graph = onnx.load(model).graph
     constants = {one.name for one in graph.initializer}
+    read = {name for node in graph.node for name in node.input}  # the toolkit drops the others
     random = numpy.random.RandomState(0)
     names = []
     for number, one in enumerate(graph.input):
-        if one.name in constants:
+        if one.name in constants or one.name not in read:
             continue
         kind = onnx.helper.tensor_dtype_to_np_dtype(one.type.tensor_type.elem_type)
         shape = [size.dim_value for size in one.type.tensor_type.shape.dim]
-        numpy.save(f"{number}.npy", (random.rand(*shape) * (1 if kind.kind == "f" else 2)).astype(kind))
+        numpy.save(f"{number}.npy", numpy.asarray(random.rand(*shape) * (1 if kind.kind == "f" else 2)).astype(kind))
         names.append(f"{number}.npy")
     Path("calibration.txt").write_text(" ".join(names) + "\n")
     return "calibration.txt"
