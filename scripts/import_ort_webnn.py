@@ -40,7 +40,7 @@ OPERANDS: dict[str, tuple[str, ...]] = {
              "peepholeWeight"),
 }  # fmt: skip
 #: Operators that the provider reshapes first, so that the ranks of the function are not theirs.
-RESHAPED = ("Conv", "ConvTranspose")
+RESHAPED = ("Conv", "ConvTranspose", "InstanceNormalization")
 #: Operators that become several functions, of which each must take the type of input 0.
 DECOMPOSED = (
     "DepthToSpace", "Einsum", "LRN", "LpNormalization", "SimplifiedLayerNormalization",
@@ -224,6 +224,7 @@ def checked(entry: Entry, limits: Mapping[str, Any]) -> Iterator[tuple[str, list
     function = limits[names[0]]
     for place, operand in _places(entry.op, function):
         low, high, types = function[operand]
+        low = 1 if entry.op == "MatMul" else low  # a vector is given a dimension
         yield place, _onnx(types), (low, high) if place.startswith("in") and entry.op not in RESHAPED else None
 
 

@@ -78,7 +78,7 @@ def test_what_falls_back_is_asked_of_webassembly() -> None:
 
 def test_every_row_of_the_list_is_there() -> None:
     ops = table("ort-webnn").ops
-    assert len(ops) == 115
+    assert len(ops) == 122
     assert {"com.microsoft::MatMulNBits", "Einsum", "LSTM", "Where"} <= set(ops)
 
 
