@@ -14,13 +14,13 @@ from edgecheck.tables.functions import after, before, made_with, shape1, shape4
 from edgecheck.tables.scope import Edges, Scope, Unknown
 from probe_evidence import Agreement, compare, evidence, fresh, table
 
-EVIDENCE = "vela-5.2.0.jsonl"
-TARGETS = ("ethos-u55", "ethos-u85")
+EVIDENCE = {"ethos-u55": "vela-5.2.0.jsonl", "ethos-u85": "vela-u85-5.2.0.jsonl"}
+TARGETS = tuple(EVIDENCE)
 
 
 @pytest.fixture(scope="module", params=TARGETS)
 def agreement(request: pytest.FixtureRequest) -> Agreement:
-    return compare(evidence(EVIDENCE, request.param), request.param)
+    return compare(evidence(EVIDENCE[request.param], request.param), request.param)
 
 
 def test_nothing_is_supported_where_vela_refused_it(agreement: Agreement) -> None:
@@ -35,7 +35,7 @@ def test_the_table_agrees_with_vela(agreement: Agreement) -> None:
 
 def test_the_evidence_speaks_of_every_operator_of_the_table() -> None:
     for target in TARGETS:
-        asked = {row["op"] for row in evidence(EVIDENCE, target)}
+        asked = {row["op"] for row in evidence(EVIDENCE[target], target)}
         listed = set(table(target).ops) - {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"}
         assert listed - asked <= {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"}
 

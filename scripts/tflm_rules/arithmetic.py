@@ -86,7 +86,7 @@ RULES: dict[str, list[Rule]] = {
             "an int16 output must have the scale 2^-15",
             "logistic_common.cc:103",
         ),
-        quantized("logistic_common.cc:70", "in[0]", "out[0]", kinds='["int16"]'),
+        quantized("logistic_common.cc:103", "out[0]", kinds='["int16"]'),
     ],
     "ELU": [dtype(F8, "elu.cc:139"), same("elu.cc:93")],
     "HARD_SWISH": [

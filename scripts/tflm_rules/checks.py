@@ -148,8 +148,6 @@ ACTIVATED = (
     "MUL",
     "DIV",
     "FULLY_CONNECTED",
-    "AVERAGE_POOL_2D",
-    "MAX_POOL_2D",
 )
 PAIRS = (
     "ADD",

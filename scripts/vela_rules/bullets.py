@@ -52,7 +52,7 @@ def _tensors(op: str) -> dict[str, str]:
         "own_maps": feature_maps(op),
         "w": w,
         "b": bias(op),
-        "weighted": f"quantized({w})" if op in WEIGHTED else "True",
+        "weighted": f'(quantized({w}) or {w}.dtype in ["int64", "bool"])' if op in WEIGHTED else "True",
         "dynamic": "True" if op == "BATCH_MATMUL" else f"not const({w})",
         "static": {"READ_VARIABLE": "outputs", "ASSIGN_VARIABLE": "[in[1]]"}.get(op, "inputs + outputs"),
         "plain": '["int64", "bool"]' if op == "QUANTIZE" else '["int32", "int64", "bool"]',
