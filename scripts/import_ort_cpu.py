@@ -193,8 +193,11 @@ def limits(letters: Mapping[str, frozenset[str]], schema: Schema) -> tuple[Limit
 def _looked_up(places: Sequence[tuple[str, int, str]]) -> Iterator[tuple[str, bool]]:
     """The places up to the first that is always there, each with whether it may be missing."""
     for side, index, option in places:
-        yield f"{side}[{index}]", option == "Optional"
-        if option != "Optional":
+        missing = option == "Optional" or (
+            option == "Variadic" and side == "in" and index > 0
+        )  # a Loop may carry nothing
+        yield f"{side}[{index}]", missing
+        if not missing:
             return
 
 
