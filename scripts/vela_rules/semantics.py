@@ -8,7 +8,35 @@ from vela_rules.fragments import first
 from vela_rules.limits import FUSED, QUANTIZE_HELP, Limit
 
 #: What Vela checks of an operator even where it is not on the report's list for a target.
-CHECKED = ("GATHER", "DIV", "L2_POOL_2D")
+CHECKED = (
+    "GATHER",
+    "DIV",
+    "L2_POOL_2D",
+    "L2_NORMALIZATION",
+    "SVDF",
+    "SQUARE",
+    "SQRT",
+    "SIN",
+    "COS",
+    "CEIL",
+    "FLOOR",
+    "ROUND",
+    "ZEROS_LIKE",
+    "LOG_SOFTMAX",
+    "DEQUANTIZE",
+    "CUMSUM",
+    "DEPTH_TO_SPACE",
+    "SPACE_TO_DEPTH",
+    "FLOOR_DIV",
+    "FLOOR_MOD",
+    "POW",
+    "GATHER_ND",
+    "TOPK_V2",
+    "ARG_MIN",
+    "REDUCE_PROD",
+)
+#: Those of them that carry a fused activation, which the reader takes apart.
+FUSED_UNLISTED = ("L2_POOL_2D", "L2_NORMALIZATION", "SVDF")
 
 
 def refuse(id: str, require: str, say: str, place: str, help: str = "") -> Limit:
@@ -383,7 +411,7 @@ CHECKS = (
 
 def fused(target: str, op: str) -> Iterator[Limit]:
     """A fused activation is checked as an operator of its own, on the output's type."""
-    if op not in (*FUSED, "L2_POOL_2D"):
+    if op not in (*FUSED, *FUSED_UNLISTED):
         return
     none = 'attr.fused_activation_function == "NONE"'
     yield Limit(
