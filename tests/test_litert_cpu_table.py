@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgecheck.check import check, point
 from edgecheck.errors import EdgecheckError
+from edgecheck.model.formats import tflite
 from edgecheck.oracles import Ran, litert_cpu, tflite_probe
 from probe_evidence import ROOT, evidence, fresh, table
 
@@ -110,6 +112,62 @@ def test_made_up_values_and_crashes_are_no_refusal() -> None:
     missing = Ran(value=["load", "Didn't find op for builtin opcode 'ADD' version '6'."], text="", failure=None)
     assert litert_cpu.judged(missing) == ("rejected", "load: Didn't find op for builtin opcode 'ADD' version '6'.")
     assert litert_cpu.judged(Ran(value=["load", "the file is broken"], text="", failure=None))[0] == "invalid"
+
+
+def reversed_along(axes: list[int]) -> dict[str, Any]:
+    tensor = {"t": "float32", "s": [2, 3, 4]}
+    return {"op": "REVERSE_V2", "v": 2, "i": [tensor, {"t": "int32", "s": [len(axes)], "c": axes}], "o": [tensor]}
+
+
+def test_axes_that_are_reversed_together_are_adjacent() -> None:
+    assert judged(reversed_along([2, 1]))[0] == "supported"
+    assert judged(reversed_along([0, -1]))[:2] == ("rejected", "adjacent-axes")
+    assert judged(reversed_along([0, 2]), "2.14")[0] == "supported"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "runtime", "expected"),
+    [("int16", "2.14", "rejected"), ("int16", "2.21", "supported"), ("int8", "litert-1.0", "rejected"),
+     ("int8", "litert-1.4", "supported"), ("bool", "litert-1.4", "rejected"), ("bool", "litert-2.3", "supported"),
+     ("uint8", "litert-2.3", "rejected")],
+)  # fmt: skip
+def test_paddings_of_other_types_came_later(dtype: str, runtime: str, expected: str) -> None:
+    tensor = {"t": "float32", "s": [2, 3]}
+    padded = {"op": "PAD", "v": 1, "i": [tensor, {"t": dtype, "s": [2, 2], "c": {"f": 0}}], "o": [tensor]}
+    assert judged(padded, runtime)[0] == expected
+
+
+def test_a_bias_that_is_left_out_is_no_refusal() -> None:
+    window = {f"stride_{axis}": 1 for axis in "dhw"}
+    spec = {
+        "op": "CONV_3D", "v": 1, "a": {"padding": "SAME", **window},
+        "i": [{"t": "float32", "s": [1, 4, 4, 4, 2]}, {"t": "float32", "s": [1, 1, 1, 2, 3], "c": {"f": 1}}, None],
+        "o": [{"t": "float32", "s": [1, 4, 4, 4, 3]}],
+    }  # fmt: skip
+    assert judged(spec)[0] == "supported"
+
+
+def test_the_graphs_of_a_file_are_counted_without_a_schema(models_dir: Path) -> None:
+    for path in sorted(models_dir.rglob("*.tflite"))[:8]:
+        model = tflite.read(path)
+        found = litert_cpu._counts(path.read_bytes())
+        assert found == (len(model.graphs), len(model.graphs[0].nodes)), path.name
+
+
+def test_a_model_that_ran_answers_for_all_its_operators_one_that_did_not_for_the_one_it_names() -> None:
+    ran = Ran(value=["ran", "", ["ADD", "MUL"]], text="", failure=None)
+    assert [one.verdict for one in litert_cpu._without_cutting(ran, alone=False)] == ["supported"] * 2
+    text = "pow.cc:67 input1->type != input2->type Node number 1 (POW) failed to prepare."
+    refused = Ran(value=["prepare", text, ["ADD", "POW"]], text="", failure=None)
+    (one,) = litert_cpu._without_cutting(refused, alone=False)
+    assert (one.index, one.op, one.verdict) == (1, "POW", "rejected")
+    unknown = Ran(value=["load", "Didn't find op for builtin opcode 'ADD' version '6'.", []], text="", failure=None)
+    assert litert_cpu._without_cutting(unknown, alone=False) == []
+    assert litert_cpu._without_cutting(unknown, alone=True)[0].verdict == "rejected"
+
+
+def test_every_point_that_can_be_asked_is_one_of_the_axis() -> None:
+    assert set(litert_cpu.DISTRIBUTIONS) < set(litert_cpu.ENVIRONMENTS) <= set(table("litert-cpu").versions)
 
 
 @pytest.mark.slow
