@@ -155,6 +155,118 @@ def test_updates_of_a_scatter_nd(updates: list[int], expected: str) -> None:
     assert said(node("ScatterND", *inputs, opset=18))[0] == expected
 
 
+def scale_and_zero(name: str, dtype: str, scale: float) -> list[Spec]:
+    zero: Spec = {"t": dtype, "s": [], "c": [0], "n": f"{name}_zero"}
+    return [{"t": "float32", "s": [], "c": [scale], "n": f"{name}_scale"}, zero]
+
+
+def dequantize(name: str, dtype: str, shape: list[int], scale: float = 0.25) -> Spec:
+    made: Spec = {"t": "float32", "s": shape, "n": name}
+    parameters = scale_and_zero(name, dtype, scale)
+    return {
+        "op": "DequantizeLinear",
+        "a": {},
+        "i": [{"t": dtype, "s": shape, "n": f"{name}_q"}, *parameters],
+        "o": [made],
+    }
+
+
+def quantize(name: str, dtype: str, shape: list[int], scale: float = 0.25) -> Spec:
+    parameters = scale_and_zero(name, dtype, scale)
+    read: Spec = {"t": "float32", "s": shape, "n": name}
+    return {
+        "op": "QuantizeLinear",
+        "a": {},
+        "i": [read, *parameters],
+        "o": [{"t": dtype, "s": shape, "n": f"{name}_q"}],
+    }
+
+
+def unit(op: str, types: list[str], shapes: list[list[int]], made: list[int], **attributes: Any) -> Spec:
+    """An operator between DequantizeLinear, one for each input, and QuantizeLinear."""
+    names = ["a", "b", "c"][: len(types)]
+    spec = node(op, *[{"t": "float32", "s": s, "n": n} for n, s in zip(names, shapes)], **attributes)
+    before = [dequantize(n, t, s) for n, t, s in zip(names, types, shapes)]
+    return {
+        **spec,
+        "o": [{"t": "float32", "s": made, "n": "y"}],
+        "before": before,
+        "after": [quantize("y", types[0], made)],
+    }
+
+
+def all_said(spec: Spec, version: str = "v75") -> list[str]:
+    """The verdicts of the described operator and what stands around it."""
+    return [one.verdict for one in check(onnx_probe.read(spec), point(table("ort-qnn"), version))]
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        (["uint8", "uint8", "int32"], "supported"),
+        (["uint8", "int8", "int32"], "fallback"),
+        (["uint16", "uint8", "int32"], "supported"),
+        (["uint16", "int8", "int32"], "fallback"),
+        (["int8", "int8", "int32"], "supported"),
+        (["uint8", "int8", "uint8"], "supported"),  # no unit: the bias is not int32
+    ],
+)
+def test_types_that_go_together_in_a_layer_normalization(types: list[str], expected: str) -> None:
+    """With what is joined with it; where nothing is joined, all are operators of their own."""
+    assert all_said(unit("LayerNormalization", types, [[1, 5, 8], [8], [8]], [1, 5, 8], axis=-1)) == [expected] * 5
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [(["uint8", "int8"], "supported"), (["uint8", "int16"], "fallback"), (["uint16", "int16"], "supported")],
+)
+def test_types_that_go_together_in_a_matrix_product(types: list[str], expected: str) -> None:
+    assert said(unit("MatMul", types, [[4, 8], [8, 6]], [4, 6]))[0] == expected
+
+
+@pytest.mark.parametrize(("perm", "expected"), [([0, 2, 1], "fallback"), ([1, 0, 2], "supported")])
+def test_a_transpose_at_the_edge_of_a_quantised_model(perm: list[int], expected: str) -> None:
+    """ONNX Runtime moves it out of its unit; inside a model the provider knows the tensor it made itself."""
+    shape = [2, 5, 4]
+    spec = unit("Transpose", ["uint8"], [shape], [shape[i] for i in perm], perm=perm)
+    assert all_said(spec) == [expected] * 3
+    relu: Spec = {"op": "Relu", "i": [{"t": "float32", "s": shape, "n": "x"}], "o": [{"t": "float32", "n": "f"}]}
+    made = {**quantize("f", "uint8", shape), "o": [{"t": "uint8", "s": shape, "n": "a_q"}]}
+    assert all_said({**spec, "before": [relu, made, *spec["before"]]}) == ["supported"] * 5
+
+
+def test_an_infinite_scale_is_refused_late() -> None:
+    spec = unit("Add", ["uint8", "uint8"], [[2, 3], [2, 3]], [2, 3])
+    spec["before"][1] = dequantize("b", "uint8", [2, 3], scale=float("inf"))
+    assert all_said(spec) == ["rejected"] * 4
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(0.5, "supported"), (0.45, "fallback")])
+def test_a_cubic_resize_has_the_scales_of_its_shapes(scale: float, expected: str) -> None:
+    scales: Spec = {"t": "float32", "s": [4], "c": [1.0, 1.0, scale, scale]}
+    spec = node("Resize", X, None, scales, mode="cubic", coordinate_transformation_mode="half_pixel")
+    size = int(8 * scale)
+    assert said({**spec, "o": [{"t": "float32", "s": [1, 3, size, size], "n": "y"}]})[0] == expected
+
+
+def test_gather_in_float_on_v68() -> None:
+    spec = node("Gather", {**X, "s": [6, 4]}, {"t": "int64", "s": [3], "n": "at"})
+    spec = {**spec, "o": [{"t": "float32", "s": [3, 4], "n": "y"}]}
+    assert (said(spec, "v68")[0], said(spec, "v69")[0]) == ("rejected", "supported")
+
+
+def test_a_quantised_piece_never_stands_alone() -> None:
+    """A QuantizeLinear in a part of its own is left to the CPU: others stand beside it, and are not asked about."""
+    both = ort_qnn.together([unit("Relu", ["uint8"], [[2, 3]], [2, 3])])
+    beside = [one["name"] for one in [both, *both["after"]] if one["name"].startswith("beside")]
+    assert len(beside) == 5
+    assert ort_qnn.judged("n0", {"beside_0": ["QNNExecutionProvider"]}, alone=True) == (
+        "inconclusive",
+        "the operator is gone from the session",
+    )
+    assert "after" not in ort_qnn.together([node("Relu")])
+
+
 def test_operators_side_by_side_share_no_tensor() -> None:
     shared = node("Add", X, X)
     both = ort_qnn.together([shared, {**shared, "before": [{**node("Relu"), "o": [{"t": "float32", "n": "z"}]}]}])
