@@ -65,6 +65,53 @@ def test_arg_max_depth_on_both_sides(depth: int, expected: tuple[str, str | None
     assert verdict("ethos-u85", arg_max(depth)) == ("supported", None)
 
 
+def softmax(dtype: str, depth: int, zero_point: int = 0) -> dict[str, Any]:
+    out = {"int8": [1 / 256, -128], "int16": [1 / 32768, 0]}[dtype]
+    source = {"t": dtype, "s": [1, depth], "q": [0.5, zero_point]}
+    return {"op": "SOFTMAX", "i": [source], "o": [{"t": dtype, "s": [1, depth], "q": out}], "a": {"beta": 1.0}}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_softmax_depth_on_both_sides(target: str) -> None:
+    assert verdict(target, softmax("int8", 65536)) == ("supported", None)
+    assert verdict(target, softmax("int8", 65537)) == ("rejected", "depth-65536")
+
+
+def test_int16_softmax_is_symmetric() -> None:
+    assert verdict("ethos-u55", softmax("int16", 8)) == ("supported", None)
+    assert verdict("ethos-u55", softmax("int16", 8, 5)) == ("rejected", "int16-zero-point")
+    assert verdict("ethos-u85", softmax("int16", 8, 5)) == ("fallback", "input-zero-point")
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "expected"),
+    [
+        ([1, 65536], 0, ("supported", None)),
+        ([1, 65537], 0, ("rejected", "transposed-axis")),
+        ([2, 70000], 1, ("supported", None)),
+        ([2, 70000, 2], -2, ("rejected", "transposed-axis")),
+    ],
+)
+def test_a_sum_over_another_axis_than_the_last_is_a_transpose(
+    shape: list[int], axis: int, expected: tuple[str, str | None]
+) -> None:
+    out = [1 if place == axis % len(shape) else size for place, size in enumerate(shape)]
+    spec = {"op": "SUM", "i": [q8(shape), {"t": "int32", "s": [1], "c": [axis]}], "o": [q8(out)]}
+    assert verdict("ethos-u55", {**spec, "a": {"keep_dims": True}}) == expected
+    assert verdict("ethos-u85", {**spec, "a": {"keep_dims": True}}) == ("supported", None)
+
+
+def test_an_operator_left_to_the_cpu_can_still_break_the_file() -> None:
+    spec = {
+        "op": "SQUARE",
+        "i": [{"t": "int8", "s": [1], "q": [1e30, 0]}],
+        "o": [{"t": "int8", "s": [1], "q": [1e-30, 0]}],
+        "a": {},
+    }
+    assert verdict("ethos-u85", spec) == ("rejected", "scale-ratio")
+    assert verdict("ethos-u85", {**spec, "o": spec["i"]}) == ("fallback", None)
+
+
 def pool(size: int, padding: str) -> dict[str, Any]:
     attrs = {"padding": padding, "stride_h": 1, "stride_w": 1, "filter_height": size, "filter_width": size,
              "fused_activation_function": "NONE"}  # fmt: skip

@@ -56,6 +56,28 @@ def test_int8_softmax_needs_its_one_output_scale() -> None:
     assert verdict(softmax(1 / 128, -128)) == ("rejected", "output-scale")
 
 
+@pytest.mark.parametrize(
+    ("scale", "expected"), [(1 / 127, ("supported", None)), (1 / 128, ("rejected", "output-scale"))]
+)
+def test_hard_swish_output_scale_on_both_sides(scale: float, expected: tuple[str, str | None]) -> None:
+    spec = {
+        "op": "HARD_SWISH",
+        "i": [{"t": "int8", "s": [1], "q": [1.0, 0]}],
+        "o": [{"t": "int8", "s": [1], "q": [scale, 0]}],
+    }
+    assert verdict({**spec, "a": {}}) == expected
+
+
+def test_int64_paddings_are_read_as_pairs_of_int32() -> None:
+    def padded(values: list[int], shape: list[int]) -> dict[str, Any]:
+        data = {"t": "int8", "s": [1, 4], "q": [0.5, 0]}
+        paddings = {"t": "int64", "s": [2, 2], "c": values}
+        return {"op": "PAD", "i": [data, paddings], "o": [{"t": "int8", "s": shape, "q": [0.5, 0]}], "a": {}}
+
+    assert verdict(padded([0, 2, 0, 0], [1, 6])) == ("supported", None)
+    assert verdict(padded([0, 0, 0, 2], [1, 6])) == ("rejected", "padded-shape")
+
+
 def test_hybrid_weights_are_rejected() -> None:
     data, weights = {"t": "float32", "s": [1, 4]}, {"t": "int8", "s": [2, 4], "q": [0.1, 0], "c": {"f": 1}}
     spec = {
