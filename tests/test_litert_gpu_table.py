@@ -14,6 +14,7 @@ from edgecheck.check import check, point
 from edgecheck.model.formats import tflite
 from edgecheck.oracles import ask, tflite_probe
 from edgecheck.oracles.tf_gpu_analyzer import answers, inlined
+from edgecheck.probing.replay import of_spec
 from edgecheck.tables import bundle
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +51,7 @@ def stored():
 def test_stored_probes_are_judged_as_they_were_measured(target):
     wrong, seen = [], 0
     for row in stored():
-        (judged,) = check(tflite_probe.read(row.get("model") or row["spec"]), target)
+        judged = of_spec(row.get("model") or row["spec"], target)
         seen += 1
         if judged.verdict != row["verdict"]:
             wrong.append((row["probe"], judged.verdict, row["verdict"], judged.reason))
