@@ -261,6 +261,14 @@ def xnnpack(site: Path) -> Backend:
         id="static-shape", require="static(out[0])", say="every dimension must be known",
         source=at(generic, "Symbolic reshape is not supported"),
     )  # fmt: skip
+
+    def written(name: str) -> Limit:
+        """A view whose shape is numbers, at most one of them to be inferred."""
+        return Limit(
+            id="static-shape", require=f"static(out[0]) or all(known(whole(n), False) for n in attr.{name})",
+            say="every dimension of the new shape must be a number", source=fixed.source, help="write -1 for the dynamic dimension",
+        )  # fmt: skip
+
     last = Limit(
         id="last-dim", require="attr.dim == -1 or attr.dim == in[0].rank - 1", say="dim must be the last dimension",
         source=at(generic, "dim must be the last dim"), help="transpose so that the dimension comes last",
@@ -348,8 +356,8 @@ def xnnpack(site: Path) -> Backend:
         "aten.batch_norm.default": (*always, Limit(id="rank", require="in[0].rank in [2, 3, 4]", say="the input must have rank 2, 3 or 4", source="norm:56"), Limit(id="inference", require="not attr.training", say="only inference is taken", source=at(folder / "node_configs.py", "class BatchNormConfig"))),
         "aten._native_batch_norm_legit_no_training.default": (*always, Limit(id="rank", require="in[0].rank in [2, 3, 4]", say="the input must have rank 2, 3 or 4", source="norm:56")),
         "aten.slice.Tensor": (*always, fixed, Limit(id="step", require="attr.step == 1", say="the step must be 1", source=at(generic, "if stride != 1")), Limit(id="static-input", require="static(in[0])", say="every dimension must be known", source=at(generic, "input tensor has invalid shape"))),
-        "aten.view.default": (*always, fixed), "aten.reshape.default": (*always, fixed), "aten.flatten.using_ints": (*always, fixed),
-        "aten.unflatten.int": (*always, fixed), "aten._unsafe_view.default": (*always, fixed), "aten.view_copy.default": (*always, fixed),
+        "aten.view.default": (*always, written("size")), "aten.reshape.default": (*always, written("shape")), "aten.flatten.using_ints": (*always, fixed),
+        "aten.unflatten.int": (*always, fixed), "aten._unsafe_view.default": (*always, written("size")), "aten.view_copy.default": (*always, written("size")),
         "aten.outer.default": (*always, fixed), "aten.pixel_shuffle.default": (*always, fixed), "aten.pixel_unshuffle.default": (*always, fixed), "aten.channel_shuffle.default": (*always, fixed),
         "aten.pad.default": (*always, Limit(id="constant-pad", require='attr.mode == "constant"', say="only padding with a constant is taken", source=at(generic, "class ConstantPadConfig")), Limit(id="no-cropping", require="min(attr.pad) >= 0", say="no padding may be negative", source=at(generic, "does not support negative padding"))),
         "aten.constant_pad_nd.default": (*always, Limit(id="no-cropping", require="min(attr.pad) >= 0", say="no padding may be negative", source=at(generic, "does not support negative padding"))),
@@ -753,7 +761,9 @@ QUANTIZED = json.dumps([f"quantized_decomposed.quantize_per_{kind}.default" for 
 FLOATS = '["float32", "float16", "bfloat16", "float64"]'
 U85 = json.dumps([f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)])
 ACTIVATIONS = json.dumps(FUSED)
-LAYERS = json.dumps(["aten.linear.default", *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding"))])
+LAYERS = json.dumps(
+    ["aten.linear.default", *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding"))]
+)
 ETHOS_BORDER = {
     "quantize": Limit(
         id="border", require='in[0].producer != "" and maker_supported(in[0])',

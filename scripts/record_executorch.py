@@ -43,6 +43,7 @@ MAKERS = (
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
     ("executorch-xnnpack", "float20801-006:13"): "the same call stands twice in the program, and ExecuTorch keeps one",
+    ("executorch-xnnpack", "float20802-001:42"): "the same call stands twice in the program, and ExecuTorch keeps one",
 }
 
 

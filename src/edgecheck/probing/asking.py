@@ -118,7 +118,7 @@ class Journal:
 
     def key(self, model: Path, target: str, settings: Mapping[str, Any]) -> str:
         question = json.dumps([self.mark, target, dict(settings)], sort_keys=True).encode()
-        return hashlib.sha256(model.read_bytes() + question).hexdigest()[:32]
+        return hashlib.sha256(_content(model) + question).hexdigest()[:32]
 
     def find(self, key: str, model: Path) -> Outcome | None:
         row = self.known.get(key)
@@ -133,6 +133,13 @@ class Journal:
         with self._lock, self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, separators=(",", ":")) + "\n")
         self.known[key] = row
+
+
+def _content(model: Path) -> bytes:
+    """The bytes of a model; of a package, which is a folder, those of its files in order."""
+    if model.is_dir():
+        return b"".join(path.read_bytes() for path in sorted(model.rglob("*")) if path.is_file())
+    return model.read_bytes()
 
 
 def ask_all(
