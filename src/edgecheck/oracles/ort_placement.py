@@ -29,7 +29,8 @@ _NO_KERNEL = re.compile(
     r"ERROR_CODE: 9\b|NOT_IMPLEMENTED|Could not find an implementation|Provider type for .* is not set"
 )
 _INVALID = re.compile(
-    r"INVALID_GRAPH|ERROR_CODE: 10\b|TypeInferenceError|ShapeInferenceError|Type Error|Failed to load model"
+    r"INVALID_GRAPH|Unrecognized attribute|Mismatched attribute type|ERROR_CODE: 10\b"
+    r"|TypeInferenceError|ShapeInferenceError|Type Error|Failed to load model"
 )
 #: What the adapter lacks, not the runtime: SwiftShader has no 16-bit floats in shaders.
 _ADAPTER = re.compile(r"requires f16|shader-f16|Failed to get (GPU|a WebGPU) adapter|no available backend|Vulkan", re.I)
