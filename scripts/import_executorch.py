@@ -590,6 +590,8 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
         source=place["aten.index.Tensor"],
     )  # fmt: skip
     own["aten.index.Tensor"] = (*limits["aten.index.Tensor"], gather)
+    place["aten.upsample_linear1d.vec"] = place["aten.index.Tensor"]  # its gathers have one index, of one dimension
+    own["aten.upsample_linear1d.vec"] = floats
     place["aten.pad.default"] = place["aten.constant_pad_nd.default"]
     constant = Limit(
         id="constant-pad", require='attr.mode == "constant"', say="only padding with a constant is taken", source=place["aten.pad.default"]
@@ -599,6 +601,7 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
     whole = frozenset(
         {
             "aten.pad.default",
+            "aten.upsample_linear1d.vec",
             "aten.to.dtype_layout",
             "aten.pixel_shuffle.default",
             "aten.to.dtype",
