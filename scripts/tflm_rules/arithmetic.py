@@ -196,6 +196,12 @@ RULES: dict[str, list[Rule]] = {
         ("output-dtype", "in[0].dtype == out[0].dtype", "input and output types must be equal", "div.cc:50"),
         dtype(("float32", "int32", "int8"), "div.cc:203"),
         unquantized_int32("div.cc:96", "in[0]", "in[1]"),
+        (
+            "divisor",
+            'out[0].dtype != "int32" or not const(in[1]) or all(v != 0 for v in value(in[1]))',
+            "a constant int32 divisor must not hold 0",
+            "div.cc:EvalDiv",
+        ),
     ],
     **shared(
         ("FLOOR_DIV", "FLOOR_MOD"),
