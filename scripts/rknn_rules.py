@@ -106,6 +106,14 @@ _BLOCKS_OF_BYTES = cpu(
 )
 
 
+_LAYOUT_0 = no(
+    "layout-0",
+    "not written(attr.layout)",
+    "the toolkit stops at the attribute layout, whatever it says",
+    "remove the attribute layout from the node: 0 is its default",
+)
+
+
 def constant(place: int, what: str, help: str = "") -> Limit:
     return no(f"{what}-const", f"not exists(in[{place}]) or computed(in[{place}])", f"{what} must be constant", help)
 
@@ -165,9 +173,9 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("not-the-batch", "in[0].size == out[0].size or in[0].size == 1 or out[0].rank < 3 or out[0].shape[0] == 1 or out[0].size // in[0].size != out[0].shape[0]",
             "repeating only the first dimension runs on the CPU"),
     ),
-    "GRU": (no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"), _FLOAT),
+    "GRU": (_LAYOUT_0, _FLOAT),
     "LSTM": (
-        no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"),
+        _LAYOUT_0,
         no("no-peepholes", "not exists(in[7])", "peepholes are not supported"), _FLOAT,
     ),
     "Gather": (
@@ -200,7 +208,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("rank-5", "out[0].rank == 4 or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))", "five dimensions run on the CPU"),
     ),
     "MaxPool": (
-        _FLOAT, cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
+        cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
     ),
     "PRelu": (no("slope-const", "computed(in[1])", "the slope must be constant"), _KERNEL, _NOT_SCALAR, _FIVE),
     "Pow": (cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
@@ -272,7 +280,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Pad": (
         no("pads-const", "not exists(in[1]) or computed(in[1])", "pads must be constant"),
         cpu("rank-4", "in[0].rank <= 4 or same(in[0].shape, out[0].shape) or (in[0].shape[0] == 1 and out[0].shape[0:2] == in[0].shape[0:2])", "five dimensions are padded on the CPU"),
-        cpu("no-channels", "in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == 1 and in[0].rank in 3..4 and in[0].shape[CHANNELS] <= 512 and out[0].size * in[0].shape[CHANNELS] == in[0].size * out[0].shape[CHANNELS])", "padded channels run on the CPU, but for constants around the channels alone, of one image").filled("CHANNELS", "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"),
+        cpu("no-channels", "in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == 1 and in[0].rank in 3..4 and in[0].shape[CHANNELS] <= 512 and out[0].size * in[0].shape[CHANNELS] == in[0].size * out[0].shape[CHANNELS]) or (in[0].rank == 2 and known(attr.mode, 'constant') == 'constant' and out[0].shape[1] == in[0].shape[1] and out[0].shape[0] <= 512)", "padded channels run on the CPU, but for constants around the channels alone, of one image").filled("CHANNELS", "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"),
         cpu("batch-zeros", "known(attr.mode, 'constant') == 'constant' or in[0].rank <= 2 or out[0].shape[0] == in[0].shape[0]", "another batch is made only of a constant on the NPU"),
     ),
     "Tile": (
@@ -306,12 +314,12 @@ CPU: dict[str, tuple[Limit, ...]] = {
     "QLinearConv": (_EIGHT_BITS,),
     "QLinearMatMul": (_EIGHT_BITS,),
     "Trilu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int64', 'bool']", "the toolkit cannot run it with this type"),),
-    "ArgMax": (), "ArgMin": (), "OptionalGetElement": (), "ReduceL1": (), "ReduceLogSum": (), "ReduceLogSumExp": (), "ReduceSumSquare": (),
+    "ArgMax": (), "ArgMin": (), "OptionalGetElement": (), "Col2Im": (), "ReduceL1": (), "ReduceLogSum": (), "ReduceLogSumExp": (), "ReduceSumSquare": (),
     "LRN": (no("odd-size", "attr.size % 2 == 1", "the size must be odd"),),
     "TopK": (no("k-const", "computed(in[1])", "K must be constant"),),
     "Compress": (no("condition-const", "computed(in[1])", "the condition must be constant"),),
     "GridSample": (_KERNEL, no("mode", "known(attr.mode, 'bilinear') in ['bilinear', 'nearest', 'bicubic']", "the modes' names before opset 20 are bilinear, nearest and bicubic"),),
-    "RNN": (no("layout-0", "known(attr.layout, 0) == 0", "layout must be 0"),),
+    "RNN": (_LAYOUT_0,),
 }  # fmt: skip
 
 #: A reduction over axes of size 1 that leaves them out is the reshape of an image.
@@ -333,6 +341,8 @@ def elsewhere(op: str, chip: str) -> str | None:
     if op == "Hardmax" and chip == "rk3566":
         return None
     when = ELSEWHERE.get(op)
+    if op == "ScatterND" and chip == "rv1103":  # the rows of a matrix are split on the CPU
+        return f"{when} and in[0].rank != 2"
     if when is None or op != "ReduceMax" or chip not in _RESHAPED_IMAGES:
         return when
     return when.replace(_FROM_IMAGE, _RESHAPED_IMAGES[chip])
@@ -340,7 +350,7 @@ def elsewhere(op: str, chip: str) -> str | None:
 
 #: What it refuses, and the sentence.
 REFUSED = {
-    "Adagrad": "training is not supported", "Adam": "training is not supported", "Momentum": "training is not supported", "Col2Im": "it is not supported",
+    "Adagrad": "training is not supported", "Adam": "training is not supported", "Momentum": "training is not supported",
     "DynamicQuantizeLinear": "its result would make the graph dynamic",
     "Loop": "it would make the graph dynamic", "NonMaxSuppression": "its inputs must be constant: the result's size is not known",
     "NonZero": "its input must be constant: the result's size is not known", "Unique": "its input must be constant: the result's size is not known",
@@ -373,6 +383,8 @@ ON_CPU = {
     "rv1103": ("GRU", "InstanceNormalization", "LayerNormalization", "LpNormalization", "ReduceL2", "Sqrt"),
 }
 _GIVEN_WEIGHTS = no("weights-const", "all(computed(t) for t in inputs[1:4])", "weights and bias must be constant to be quantised")  # fmt: skip
+#: What the RV1103 reshapes.
+_SMALL = cpu("plane", f"(in[0].rank != 4 or {_image('in[0]')} <= 8192) and (out[0].rank != 4 or {_image('out[0]')} <= 8192)", "an image of more than 8192 pixels is reshaped on the CPU", "reshape before the image grows beyond 8192 pixels")  # fmt: skip
 _ONLY_BYTES = NPU["Mul"][0]
 #: The orders that the RK3566 turns on its NPU.
 _FOURS = "(in[0].shape[1] % 4 == 0 and in[0].shape[{}] % 4 == 0)"
@@ -433,10 +445,11 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
             replace(one, require=f"in[0].rank != 4 or in[0].shape[0] == 1 or ({one.require})", say="several images in this order run on the CPU unless the width is a multiple of 4") if one.id == "order" else one
             for one in NPU["Transpose"] if one.id != "few-channels"
         ),
-        "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or ({NPU['Cast'][0].require})"),),
+        "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or (" + NPU["Cast"][0].require.replace(", 'int32'", "") + ")"),),
         "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
         "And": (), "Div": (_FLOAT, next(one for one in NPU["Div"] if one.id == "constant-batch"), cpu("divisor-const", "computed(in[1])", "a division by what is not constant runs on the CPU")),
-        **{op: tuple(one for one in NPU[op] if one.id != "aligned") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
+        **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op]) for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
+        "Softmax": (*NPU["Softmax"], cpu("height", f"in[0].rank != 4 or attr.axis not in [-1, 3] or {_image('in[0]')} <= 8192 or in[0].shape[2] <= 144 or in[0].shape[1] % 16 == 0", "over the width it runs on the CPU for large images that are higher than 144", "split the height, or make the channels a multiple of 16")),
         "GRU": (_GIVEN_WEIGHTS, *NPU["GRU"]),
         "LSTM": (_GIVEN_WEIGHTS, no("both-states", "not exists(in[5]) or exists(in[6])", "the first hidden state without the first cell state ends in an error of the toolkit", "give both states, or none"), *NPU["LSTM"]),
         "Gather": (

@@ -41,6 +41,7 @@ _NO_EVIDENCE = (
     "onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph",
     "Exception during initialization", "Type Error", "[ShapeInferenceError]",
 )  # fmt: skip
+_QUANTISING = ("QuantizeLinear", "DequantizeLinear")
 #: What it prints where a file brings its own scales.
 _IS_QUANTIZED = "please set do_quantization = False"
 #: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
@@ -85,6 +86,8 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
     lost = onnx_alone.gone(ran)
     if lost is not None:
         return "inconclusive", lost
+    if ran.value != 0 and "IndexError" in text and chip in _INTEGERS and _takes_a_scalar(model):
+        return "invalid", "an input of rank 0 cannot be calibrated"
     if ran.value != 0:
         return _refused(text, ran.failure or f"the build ended with {ran.value}", op)
     custom = _CUSTOM.search(text)
@@ -92,6 +95,10 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
         return "rejected", f"{custom['op']} becomes a custom operator that must be registered"
     layers = [_Layer(**one.groupdict()) for line in text.splitlines() if (one := _LAYER.search(line))]
     return _placed(layers, name, op, [node.name for node in formats.read(model).nodes if node.name != name])
+
+
+def _takes_a_scalar(model: Path) -> bool:
+    return any(one.rank == 0 for one in formats.read(model).graphs[0].inputs if not one.const)
 
 
 def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
@@ -113,6 +120,8 @@ def _placed(layers: list[_Layer], name: str, op: str, others: Sequence[str] = ()
     named = [one for one in rows if one.name.partition(":")[2].startswith(name)]
     if op in _OF_LAYOUT and named:
         own = [one for one in named if one.op not in _LAYOUT] or named
+    elif op in _QUANTISING and others:  # a neighbour took it in
+        own = [one for one in rows if not _of_others(one, name, others) and one.op not in _LAYOUT]
     else:
         made = [one for one in rows if one.op not in _LAYOUT and ":" in one.name]
         own = [one for one in made if not _of_others(one, name, others)] or made or named or rows
