@@ -17,6 +17,7 @@ from edgecheck.tables.phrases import Tree
 
 Spec = dict[str, Any]
 _TYPES = ("float32", "int8", "int32", "float16", "int64", "uint8", "int16", "bool")
+_RARE = ("int4", "uint16", "uint32", "float64", "bfloat16", "complex64", "uint64")  # where a limit takes all of _TYPES
 _SIZES = frozenset({"shape", "rank", "size", "nbytes", "len", "prod", "broadcast", "shape1", "shape4", "static"})
 _VALUES = frozenset({"value", "scalar", "weight_sum", "const", "folded", "origin"})
 _SCALES = frozenset({"scale", "scales", "zero_point", "zero_points", "quantized", "per_channel", "axis"})
@@ -169,6 +170,7 @@ def _tensors(spec: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str, A
 
 def _types(spec: Mapping[str, Any], mentions: Mentions) -> Iterator[Knob]:
     named = [text for text in mentions.texts if text in DTYPE_BITS]
+    named += [one for one in _RARE if set(_TYPES) <= set(named) and one not in named]
     for now in dict.fromkeys(one["t"] for _, _, one in _tensors(spec)):
         wanted = tuple(one for one in dict.fromkeys((*_TYPES, *named)) if one != now)
 
