@@ -432,6 +432,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
     }
     | {op: tuple(_not_reshaping(one) for one in NPU[op]) for op in ("ReduceMean", "ReduceSum")}
     | {
+        "Cast": (replace(NPU["Cast"][0], require=NPU["Cast"][0].require.replace(", 'int32'", ""), say="the NPU casts only bool and int8 to floats, and floats to int8; between floats only what has not four dimensions"),),
         "Add": (_ONLY_BYTES, *_SUMS[1:]), "Sub": (_ONLY_BYTES, *NPU["Sub"][1:]),
         "Max": (cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int32', 'uint8']", "integers run on the CPU (without quantisation)"), *NPU["Max"][1:]),
         "QuantizeLinear": tuple(_halved(one) for one in NPU["QuantizeLinear"]),
