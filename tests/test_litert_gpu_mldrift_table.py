@@ -78,6 +78,13 @@ def test_a_slice_beyond_the_dimension_says_how_to_write_it(target):
     assert "no larger than the dimension" in (one.help or "")
 
 
+#: What is printed of an operator whose constant is stored sparse.
+SPARSE = (
+    "ERROR: Following operations are not supported by GPU delegate:\nDENSIFY: Operation is not supported.\n"
+    "DEQUANTIZE: \n{taken} operations will run on the GPU, and the remaining 2 operations will run on the CPU.\n"
+)
+
+
 @pytest.mark.parametrize(
     ("ran", "verdict", "reason"),
     [
@@ -90,6 +97,16 @@ def test_a_slice_beyond_the_dimension_says_how_to_write_it(target):
             ),
             "fallback",
             "TILE: no.",
+        ),
+        (
+            Ran(value=False, text=SPARSE.format(taken=1), failure=None),
+            "supported",
+            "accelerated; left to the CPU: DENSIFY: Operation is not supported.",
+        ),
+        (
+            Ran(value=False, text=SPARSE.format(taken="No"), failure=None),
+            "fallback",
+            "DENSIFY: Operation is not supported.",
         ),
         (
             Ran(value=None, text="ERROR: x\nERROR: Node number 0 (ABS) failed to prepare.", failure="RuntimeError: no"),
@@ -105,7 +122,7 @@ def test_a_slice_beyond_the_dimension_says_how_to_write_it(target):
     ],
 )
 def test_a_compilation_is_read(ran, verdict, reason):
-    assert judged(ran) == (verdict, reason)
+    assert judged(ran, "TILE") == (verdict, reason)
 
 
 @pytest.mark.export

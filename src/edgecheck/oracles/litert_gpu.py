@@ -31,7 +31,9 @@ TOGETHER = 40  # models that share a process
 #: Where Debian's chromium keeps SwiftShader's driver file.
 SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
-_REFUSED = re.compile(r"Following operations are not supported by GPU delegate:\n(?P<why>.+)")
+#: One line an operator (`DENSIFY: Operation is not supported.`), then how many are left to the GPU.
+_REFUSED = re.compile(r"Following operations are not supported by GPU delegate:\n(?P<why>(?:\S+: ?.*(?:\n|$))+)")
+_SOME_TAKEN = re.compile(r"^[1-9]\d* operations will run on the GPU", re.M)
 _NO_KERNEL = re.compile(
     r".*\n.*failed to prepare|Didn't find op for builtin opcode.*|Encountered unresolved custom op: \S+"
     r"|.*only supports static-sized tensors.*"
@@ -51,7 +53,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         settings.get("icd") or os.environ.get("VK_ICD_FILENAMES") or (str(SWIFTSHADER) if SWIFTSHADER.exists() else "")
     )
     pieces = cut(model)
-    said = _all_judged([piece.content for piece in pieces if piece.content is not None], driver)
+    said = _all_judged([(piece.op, piece.content) for piece in pieces if piece.content is not None], driver)
     return [_answer(piece, said) for piece in pieces]
 
 
@@ -60,31 +62,42 @@ def _answer(piece: Piece, said: Iterator[tuple[str, str]]) -> Answer:
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
 
 
-def _all_judged(models: Sequence[bytes], driver: str) -> Iterator[tuple[str, str]]:
-    """Each model's verdict and reason: one process for many, and another one behind a model that ends it."""
+def _all_judged(models: Sequence[tuple[str, bytes]], driver: str) -> Iterator[tuple[str, str]]:
+    """Of each operator and the model that holds it, verdict and reason.
+
+    One process for many, and another one behind a model that ends it.
+    """
     start = 0
     while start < len(models):
         part = models[start : start + TOGETHER]
         with tempfile.NamedTemporaryFile() as file:
-            ran = isolated(lambda: _compile_each(part, driver, file.name), seconds=SECONDS + len(part))  # noqa: B023
+            contents = [content for _, content in part]
+            ran = isolated(lambda: _compile_each(contents, driver, file.name), seconds=SECONDS + len(part))  # noqa: B023
             done = [Ran(**json.loads(line)) for line in Path(file.name).read_text("utf-8").splitlines()]
         if len(done) < len(part):
             done.append(Ran(value=None, text=ran.text, failure=ran.failure))
-        for content, one in zip(part, done):
-            verdict = judged(one)
+        for asked, one in zip(part, done):
+            verdict = judged(one, asked[0])
             # Some of LiteRT's sentences are printed once in a process: what has none is asked in one of its own.
             again = verdict[0] == "inconclusive" and len(part) > 1
-            yield next(_all_judged([content], driver)) if again else verdict
+            yield next(_all_judged([asked], driver)) if again else verdict
         start += len(done)
 
 
-def judged(ran: Ran) -> tuple[str, str]:
-    """Verdict and reason of one compilation: what it returned, and what it printed on the way."""
+def judged(ran: Ran, op: str) -> tuple[str, str]:
+    """Verdict and reason of one compilation, of the operator `op`: what it returned, and what it printed on the way.
+
+    A piece may hold what makes the operator's constants too (DENSIFY, DEQUANTIZE), which has refusals of its own.
+    """
     if _NO_ADAPTER.search(ran.text):
         return "invalid", "no Vulkan adapter was found (VK_ICD_FILENAMES)"
     refused = _REFUSED.search(ran.text)
     if refused:
-        return "fallback", refused["why"].strip()[:300]
+        lines = refused["why"].strip().splitlines()
+        own = next((line for line in reversed(lines) if line.partition(":")[0] == op), None)
+        if own is None and ran.failure is None and _SOME_TAKEN.search(ran.text):
+            return "supported", f"accelerated; left to the CPU: {lines[0]}"[:300]
+        return "fallback", (own or lines[0])[:300]
     kernel = _NO_KERNEL.search(ran.text)
     if kernel and ran.failure is not None:
         return "rejected", kernel[0].strip()[:300]
