@@ -355,8 +355,14 @@ def _moved(spec: Json) -> Json:
 
 
 def _whole(spec: Json) -> Json | None:
-    """`completed` in a fork: onnx's inference aborts the process on some of what is invalid."""
-    ran = isolated(lambda: completed(spec), seconds=60)
+    """`completed` in a fork: onnx's inference aborts the process on some of what is invalid.
+
+    A fork can hang on a lock that a thread held at that moment: one without an answer is made again.
+    """
+    for _ in range(3):
+        ran = isolated(lambda: completed(spec), seconds=60)
+        if not ran.failure.startswith("no answer in"):
+            break
     if ran.failure and not ran.failure.startswith("killed by"):
         raise RuntimeError(f"{onnx_probe.name(spec)}: {ran.failure}")
     value: Json | None = ran.value

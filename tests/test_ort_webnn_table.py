@@ -33,6 +33,8 @@ def constant(values: list[int]) -> Spec:
         ("Relu", [X], {}, "supported", ""),
         ("Relu", [{"t": "float32", "s": ["n", 3]}], {}, "fallback", "static shapes only"),
         ("Relu", [{"t": "float64", "s": [2]}], {}, "fallback", "no such element type"),
+        ("CastLike", [X, {"t": "float32", "s": ["n"]}], {}, "supported", ""),
+        ("CastLike", [{"t": "float32", "s": ["n"]}, X], {}, "fallback", "static shapes only"),
         ("Add", [{"t": "int64", "s": [2]}, {"t": "int64", "s": [2]}], {}, "supported", ""),
         ("Abs", [{"t": "int64", "s": [2]}], {}, "fallback", "with LiteRT input 0 must be float32, float16 or int32"),
         ("Relu", [{"t": "float32", "s": [1] * 6}], {}, "fallback", "0 to 5 dimensions"),
