@@ -361,7 +361,7 @@ def _whole(spec: Json) -> Json | None:
     """
     for _ in range(3):
         ran = isolated(lambda: completed(spec), seconds=60)
-        if not ran.failure.startswith("no answer in"):
+        if not (ran.failure or "").startswith("no answer in"):
             break
     if ran.failure and not ran.failure.startswith("killed by"):
         raise RuntimeError(f"{onnx_probe.name(spec)}: {ran.failure}")
