@@ -15,7 +15,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -42,6 +42,7 @@ class Limit:
     source: str
     otherwise: str = "fallback"
     help: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ def written(rule: Rule) -> str:
     lines.append(f"source = [{quoted(rule.source)}]")
     for limit in rule.limits:
         lines += ["[[op.limit]]", f"id = {quoted(limit.id)}"]
+        lines += [f"when = {quoted(limit.when)}"] if limit.when else []
         if not limit.require:
             lines += [f"opaque = {quoted(limit.say)}", f"source = [{quoted(limit.source)}]"]
             continue
@@ -734,21 +736,27 @@ def ethos_u(site: Path) -> Backend:
     checked: dict[str, str] = {}
     for file in sorted(path.parent.glob("*_support.py")):
         text_of = file.read_text(encoding="utf-8")
+        if 'all_versions_for_profile("FP")' in text_of:  # its checks are those of the float profile
+            continue
         for listed in re.finditer(r"^    targets = \[(.*?)\]", text_of, re.MULTILINE | re.DOTALL):
             number = text_of[: listed.start()].count("\n") + 1
             for name in re.findall(r"exir_ops\.edge\.([\w.]+)", listed[1]):
                 checked[name] = f"checks:{file.name}:{number}"
     place |= checked
     checks = ethos_u_checks(site, path.parent)
-    own_check = {op: own_checked(at) for op, at in checked.items()}
+    own_check = {op: own_checked(op, at) for op, at in checked.items()}
     limits: dict[str, tuple[Limit, ...]] = {}
     for op in place:
         if op.startswith("quantized"):
             limits[op] = (ETHOS_BORDER["quantize" if ".quantize_" in op else "dequantize"],)
             continue
-        own = (own_check[op],) if op in own_check else ()
-        limits[op] = (*checks.every, *checks.by_op.get(op, ()), *own)
-    return Backend(place=place, limits=limits)
+        limits[op] = (*checks.every, *checks.by_op.get(op, ()), *own_check.get(op, ()))
+    own = {
+        op: (*checks.every, *checks.by_op.get(part, ()), *of_source(op, checked[part]))
+        for part, ops in ETHOS_SOURCES.items()
+        for op in ops
+    }
+    return Backend(place=place, limits=limits, own=own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -773,15 +781,148 @@ ETHOS_BORDER = {
         say="a quantize whose input is made outside the delegate stays outside", source="partitioner:449",
     ),
     "dequantize": Limit(
-        id="border", require="folded(out[0]) or (len(out[0].consumers) > 0 and readers_supported(out[0]))",
+        id="border", require="len(out[0].consumers) > 0 and readers_supported(out[0])",
         say="a dequantize that something outside the delegate reads stays outside", source="partitioner:449",
     ),
 }  # fmt: skip
 
 
-def own_checked(at: str) -> Limit:
+#: Edge operators with a check of their own, and the operators of a file whose attributes it reads.
+ETHOS_SOURCES = {
+    "aten.convolution.default": (
+        *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding")),
+        "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input",
+    ),
+    "aten.avg_pool2d.default": ("aten.avg_pool2d.default",),
+    "aten.max_pool2d.default": ("aten.max_pool2d.default",),
+    "aten.upsample_nearest2d.vec": ("aten.upsample_nearest2d.vec",),
+    "aten.sum.dim_IntList": ("aten.sum.dim_IntList",),
+}  # fmt: skip
+#: Edge operators whose check asks nothing that other limits do not ask already.
+ETHOS_PLAIN = frozenset({"aten.slice_copy.Tensor", "aten.slice.Tensor", "dim_order_ops._clone_dim_order.default"})
+
+
+def own_checked(op: str, at: str) -> tuple[Limit, ...]:
+    """The check that the backend has for one edge operator, in words where it is no expression."""
+    if op in ETHOS_PLAIN:
+        return ()
     say = "the backend has a check of its own for it, of sizes, strides and types"
-    return Limit(id="own-check", require="", say=say, source=at)
+    when = f"op not in {json.dumps(ETHOS_SOURCES[op])}" if op in ETHOS_SOURCES else ""
+    return (Limit(id="own-check", require="", when=when, say=say, source=at),)
+
+
+def of_source(op: str, at: str) -> Iterator[Limit]:
+    """The same of an operator of the file; Ethos-U65 has the checks of Ethos-U55."""
+
+    def u55(name: str, require: str, say: str) -> Limit:
+        return Limit(
+            id=name, require=f"env.config in {U85} or ({require})", say=f"{say}, on Ethos-U55 and U65", source=at
+        )
+
+    if "conv_transpose" in op:
+        yield from of_transposed(u55, at)
+    elif ".conv" in op:
+        yield from of_convolution(op, u55)
+    elif "max_pool" in op:
+        yield Limit(
+            id="dilation", require="all(d == 1 for d in attr.dilation) or all(s == 1 for s in attr.stride) and len(attr.stride) > 0",
+            say="a pooling with a dilation needs stride 1", source=at,
+        )  # fmt: skip
+        yield u55(
+            "stride-3",
+            f"({POOL_STRIDE}) or ((len(attr.stride) == 0 or attr.stride == attr.kernel_size) and all(p == 0 for p in attr.padding) and all(d == 1 for d in attr.dilation) and not attr.ceil_mode)",
+            "the stride is at most 3, or that of a pooling that neither overlaps nor pads",
+        )
+        yield u55("pool-window", POOL_WINDOW, "the window is at most 256 wide and has at most 65536 elements")
+    elif "avg_pool" in op:
+        yield u55("batch-1", "in[0].shape[0] == 1", "the batch is 1")
+        yield u55("stride-3", POOL_STRIDE, "the stride is at most 3")
+        yield u55("pool-window", POOL_WINDOW, "the window is at most 256 wide and has at most 65536 elements")
+        yield u55(
+            "padded-window",
+            "all(k <= 8 for k in attr.kernel_size) or attr.count_include_pad or exists(attr.divisor_override) or all(p == 0 for p in attr.padding)",
+            "a padded window is at most 8 x 8",
+        )
+    elif "upsample" in op:
+        yield u55("batch-1", "in[0].shape[0] == 1", "the batch is 1")
+        yield u55(
+            "twofold",
+            "any(out[0].shape[2] == k * in[0].shape[2] and out[0].shape[3] == k * in[0].shape[3] for k in [2, 4, 8])"
+            " and (not exists(attr.scale_factors) or attr.scale_factors[0] in [2, 4, 8])",
+            "both sides grow 2, 4 or 8 times",
+        )
+        yield Limit(
+            id="resize",
+            require="",
+            when=f"env.config in {U85}",
+            say="what TOSA's RESIZE asks of scale, offset and border",
+            source=at,
+        )
+    else:
+        yield Limit(
+            id="sum-size", require="", when=f"env.config not in {U85} and in[0].size > 65536", source=at,
+            say="on Ethos-U55 and U65 the products of the sizes before and behind a summed dimension are at most 65536",
+        )  # fmt: skip
+
+
+POOL_STRIDE = "all(s <= 3 for s in attr.stride) and (len(attr.stride) > 0 or all(k <= 3 for k in attr.kernel_size))"
+POOL_WINDOW = "attr.kernel_size[-1] <= 256 and attr.kernel_size[0] * attr.kernel_size[-1] <= 65536"
+
+
+def of_transposed(u55: Callable[[str, str, str], Limit], at: str) -> Iterator[Limit]:
+    yield Limit(
+        id="rank-2d",
+        require="in.weight.rank == 4",
+        say="only transposed convolutions in two dimensions are taken",
+        source=at,
+    )
+    yield Limit(
+        id="no-dilation",
+        require="all(d == 1 for d in attr.dilation)",
+        say="a transposed convolution has no dilation",
+        source=at,
+    )
+    yield Limit(
+        id="one-group", require='attr.groups == 1 or in.weight.producer != "quantized_decomposed.dequantize_per_channel.default"',
+        say="a transposed convolution in groups has weights quantised per tensor", source=at,
+    )  # fmt: skip
+    yield Limit(
+        id="pad-in-kernel", require="attr.padding[0] < in.weight.shape[2] and attr.padding[-1] < in.weight.shape[3]",
+        say="the padding is smaller than the kernel", source=at,
+    )  # fmt: skip
+    yield u55("batched", "in[0].rank == 4", "the input has a batch dimension")
+    yield u55(
+        "stride-2",
+        "(attr.stride[0] == attr.stride[-1] and attr.stride[0] <= 2) or (attr.stride[0] == 1 and attr.stride[-1] == 2 and in[0].shape[2] == 1 and in.weight.shape[2] == 1)"
+        " or (attr.stride[0] == 2 and attr.stride[-1] == 1 and in[0].shape[3] == 1 and in.weight.shape[3] == 1)",
+        "the stride of a transposed convolution is 1 or 2, the same both ways",
+    )
+    yield u55(
+        "kernel",
+        "in.weight.shape[2] <= 64 and in.weight.shape[2] * in.weight.shape[3] <= 4096",
+        "the kernel is at most 64 high, of 4096 elements",
+    )
+
+
+def of_convolution(op: str, u55: Callable[[str, str, str], Limit]) -> Iterator[Limit]:
+    unpadded = 'attr.padding == "valid"' if op.endswith(".padding") else "all(p == 0 for p in attr.padding)"
+    yield u55(
+        "stride-3",
+        " and ".join(
+            f"(attr.stride[{n}] <= 3 or ({unpadded} and attr.dilation[{n}] == 1))"
+            for n in ((0,) if "1d" in op else (0, 1))
+        ),
+        "the stride is at most 3, unless there is neither padding nor dilation",
+    )
+    size = "in.weight.shape[2]" if "1d" in op else "in.weight.shape[2] * in.weight.shape[3]"
+    high = "" if "1d" in op else "in.weight.shape[3] <= 64 and "
+    yield u55("kernel", f"{high}{size} <= 4096", "the kernel is at most 64 wide and has at most 4096 elements")
+    if "3d" in op:
+        yield u55(
+            "flat",
+            "in.weight.shape[4] == 1 and attr.stride[-1] == 1",
+            "a kernel in three dimensions has the last size and stride 1",
+        )
 
 
 def ethos_u_checks(site: Path, folder: Path) -> Checks:

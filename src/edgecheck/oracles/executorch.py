@@ -5,8 +5,8 @@ at their defaults). Each operator of the lowered program, delegated or not, stil
 came from. A node of the file is
 
 - `supported` where everything that became of it went to the delegate, or nothing is left of it;
-- `fallback` where a part stayed outside and the portable kernel library has all that stayed;
-- `rejected` where a part stayed outside and the library does not have it, or where the delegate's own compiler fails
+- `fallback` where a part stayed outside and ExecuTorch's portable and quantised kernels have all that stayed;
+- `rejected` where a part stayed outside and they do not have it, or where the delegate's own compiler fails
   on a program of that one operator;
 - `invalid` where ExecuTorch cannot lower the program without any delegate either, or where nothing reads what the
   node makes, so that it is left out.
@@ -19,6 +19,7 @@ where the runtime here has its kernel, `rejected` where it has not; another back
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -50,6 +51,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     if model.suffix.lower() == ".pte":
         return list(_of_lowered(model, _BACKENDS[target]))
     program = torch.export.load(model)
+    _forget(program)
     sources = _sources(program)
     lowered, failure = _lowered(program, target, settings)
     if lowered is None:
@@ -75,6 +77,12 @@ def warm_up() -> None:
     for target in TARGETS[:2]:
         _lowered(program, target, {})
     _portable()
+
+
+def _forget(program: Any) -> None:
+    """Take away what the nodes of the file came from themselves: a quantised program still names those before it."""
+    for node in program.graph.nodes:
+        node.meta.pop("from_node", None)
 
 
 def _sources(program: Any) -> list[tuple[str, str]]:
@@ -236,10 +244,12 @@ def _origins(node: Any) -> set[str]:
 
 
 def _portable() -> frozenset[str]:
-    """ "aten.add", the operators (without their overload) of the portable kernels that the runtime here has."""
+    """ "aten.add", the operators (without their overload) that the runtime here has, or that kernels/quantized adds."""
     from executorch.extension.pybindings import portable_lib
 
-    names = (name.replace("::", ".") for name in portable_lib._get_operator_names())
+    listed = Path(portable_lib.__file__).parents[2] / "kernels" / "quantized" / "quantized.yaml"
+    added = re.findall(r"^- func: (\w+::\w+\.\w+)", listed.read_text(encoding="utf-8"), re.MULTILINE)
+    names = (name.replace("::", ".") for name in (*portable_lib._get_operator_names(), *added))
     return frozenset(name.rpartition(".")[0] if "." in name.partition(".")[2] else name for name in names)
 
 
