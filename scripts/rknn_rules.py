@@ -72,7 +72,12 @@ def _whole(t: str, single: str) -> str:
     )
 
 
-_SOMETHING = f"in[0].rank != 4 or in[0].size != out[0].size or (attr.keepdims == 0 and {_image('in[0]')} % {_LANE} == 0) or (exists(in[1]) and in[1].size == 0)"
+#: Five dimensions that become an image: the size of the planes decides.
+_TO_IMAGE = f"(in[0].rank == 5 and (attr.keepdims != 0 or out[0].rank != 4 or {_image('out[0]')} % {_LANE} == 0))"
+_NOT_OVER = "((exists(attr.axes) and {0} not in attr.axes and {1} not in attr.axes) or (exists(in[1]) and {0} not in value(in[1]) and {1} not in value(in[1])))"
+#: Of five dimensions the first or second is 1 and stays: they are taken together to four.
+_FITS = f"((in[0].shape[1] == 1 and {_NOT_OVER.format(1, -4)}) or (in[0].shape[0] == 1 and {_NOT_OVER.format(0, -5)}))"
+_SOMETHING = f"in[0].rank not in 4..5 or {_TO_IMAGE} or in[0].size != out[0].size or (attr.keepdims == 0 and {_image('in[0]')} % {_LANE} == 0) or (exists(in[1]) and in[1].size == 0)"
 _SAME_ORDER = (
     f"(in[0].rank == 4 and out[0].rank == 4 and (in[0].shape[3] == out[0].shape[3] or (in[0].shape[1] % {_LANE} == 0 and out[0].shape[1] % {_LANE} == 0)"
     " or [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]))"
@@ -88,6 +93,10 @@ PIXELS = (
     "(1 if out[0].rank == 1 else out[0].shape[-1] if out[0].rank == 2 else (1 if out[0].shape[0] == 1 and out[0].shape[1] == 1 else out[0].shape[2]) if out[0].rank == 3"
     " else out[0].shape[-1] * out[0].shape[-2])"
 )
+#: The first dimension that counts: five dimensions become four where the first is 1.
+_FIRST = "({0}.shape[1] if out[0].rank == 5 and out[0].shape[0] == 1 else {0}.shape[0])"
+#: Something else than the first dimension is repeated.
+_NOT_FIRST = f"(out[0].size // in[0].size != {_FIRST.format('out[0]')} or {_FIRST.format('out[0]')} == 1 or (in[0].rank == out[0].rank and {_FIRST.format('in[0]')} == {_FIRST.format('out[0]')}))"
 #: Every axis that grows had the size 1.
 EXPANDS = "all(in[0].shape[d] == 1 or in[0].shape[d] == out[0].shape[d] for d in [0, 1, 2, 3, 4, 5] if d < in[0].rank)"
 #: Neighbours of size above 1 that a transposition leaves side by side.
@@ -125,6 +134,7 @@ _PER_CHANNEL = (
     "((out[0].rank == 4 and in[0].rank >= 3 and in[0].shape[-3] == in[0].size and in[0].size == out[0].shape[1])"
     " or (out[0].rank in 2..3 and in[0].rank >= 2 and in[0].shape[-2] == in[0].size and in[0].size == out[0].shape[-2]))"
 )
+_STRIDES = "all(k in [1, 2, 4, 8, 16] for k in attr.strides)"
 #: What runs on the NPU, and under what limits.
 NPU: dict[str, tuple[Limit, ...]] = {
     "Add": _SUMS,
@@ -146,7 +156,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         _FLOAT,
     ),
     "Conv": (_FLOAT,),
-    "ConvTranspose": (no("no-same", "known(attr.auto_pad, 'NOTSET') in ['NOTSET', 'VALID']", "auto_pad SAME is not supported", "write the padding as pads"), _FLOAT),
+    "ConvTranspose": (no("no-same", "known(attr.auto_pad, 'NOTSET') in ['NOTSET', 'VALID']", "auto_pad SAME is not supported", "write the padding as pads"), _FLOAT, cpu("strides", f"{_STRIDES} or any(d > 1 for d in attr.dilations)", "strides that are no power of two are spread out on the CPU, but with dilations", "use a stride of 1, 2, 4 or 8")),
     "CumSum": (constant(1, "axis"), _FLOAT),
     "DepthToSpace": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'uint8']", "the toolkit cannot run it with this type"), _FLOAT, cpu("blocks", "attr.blocksize in [2, 4]", "only blocks of 2 and 4 were seen on the NPU")),
     "DequantizeLinear": (
@@ -170,7 +180,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Expand": (
         constant(1, "shape"), _NOT_SCALAR, cpu("no-int64", "dtype(in[0]) != 'int64'", "int64 is expanded on the CPU"),
         cpu("moves", f"not same(in[0].shape, out[0].shape) or dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "integers that keep their shape run on the CPU"),
-        cpu("not-the-batch", "in[0].size == out[0].size or in[0].size == 1 or out[0].rank < 3 or out[0].shape[0] == 1 or out[0].size // in[0].size != out[0].shape[0]",
+        cpu("not-the-batch", f"in[0].size == out[0].size or in[0].size == 1 or out[0].rank < 3 or {_NOT_FIRST}",
             "repeating only the first dimension runs on the CPU"),
     ),
     "GRU": (_LAYOUT_0, _FLOAT),
@@ -182,6 +192,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("indices-const", "computed(in[1])", "indices that are not constant are gathered on the CPU"),
         cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or in[0].rank >= 2", "vectors of wide integers are gathered on the CPU"),
         cpu("rank-4", "in[0].rank <= 4 or in[1].size == 1", "several indices of a tensor of rank 5 and more are gathered on the CPU"),
+        cpu("reshaped", f"in[1].rank != 0 or in[0].size != out[0].size or ({_RESHAPED[2].require})", "the only slice of an image is a reshape, which runs on the CPU unless the image is of multiples of 16 bytes"),
     ),
     "Gemm": (
         _KERNEL,
@@ -224,7 +235,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Range": (no("inputs-const", "all(computed(t) for t in inputs)", "start, limit and delta must be constant"),),
     "ConstantOfShape": (no("shape-const", "computed(in[0])", "the shape must be constant"),),
     **dict.fromkeys(("Constant", "Shape"), ()),
-    "ReduceL2": (_FLOAT, constant(1, "axes"), cpu("rank-4", "in[0].rank <= 4 or (in[0].rank == 5 and (in[0].shape[1] == 1 or (in[0].shape[0] == 1 and ((exists(attr.axes) and 0 not in attr.axes) or (exists(in[1]) and 0 not in value(in[1]))))))", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1")),
+    "ReduceL2": (_FLOAT, constant(1, "axes"), cpu("rank-4", f"in[0].rank <= 4 or (in[0].rank == 5 and {_FITS})", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1 and stays")),
     "Resize": (
         no("sizes-const", "all(t.size == 0 or computed(t) for t in inputs[1:4])", "scales and sizes must be constant"),
         no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"), _FLOAT,
@@ -288,7 +299,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("one-axis", f"same(in[0].shape, out[0].shape) or {EXPANDS} or (in[0].rank == 4 and len([k for k in value(in[1]) if k != 1]) == 1 and out[0].shape[0] == in[0].shape[0]"
             f" and (out[0].shape[1] == in[0].shape[1] or in[0].shape[1] % {_LANE} == 0))",
             "tiling runs on the CPU unless it is of one axis of an image, or of axes of size 1"),
-        cpu("not-the-batch", f"same(in[0].shape, out[0].shape) or not ({EXPANDS}) or in[0].rank < 3 or in[0].size == 1 or out[0].size // in[0].size != out[0].shape[0] or out[0].shape[0] == 1",
+        cpu("not-the-batch", f"same(in[0].shape, out[0].shape) or not ({EXPANDS}) or in[0].rank < 3 or in[0].size == 1 or {_NOT_FIRST}",
             "repeating only the first dimension runs on the CPU"),
     ),
     "If": (no("tensors", "all(dtype(t) in ['float32', 'float16', 'float64', 'int8', 'uint8', 'int32', 'int64', 'bool'] for t in outputs)", "its results must be tensors"), no("condition-const", "computed(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
@@ -304,7 +315,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
 CPU: dict[str, tuple[Limit, ...]] = {
     **dict.fromkeys(
         ("Acos", "Acosh", "And", "Asin", "Asinh", "Atan", "Atanh", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil",
-         "Celu", "Cos", "Cosh", "Det", "Equal", "Erf", "Exp", "Floor", "GatherElements", "GatherND", "GlobalLpPool", "Greater",
+         "Celu", "Cos", "Cosh", "Det", "Equal", "Erf", "Exp", "Floor", "GatherElements", "GlobalLpPool", "Greater",
          "GreaterOrEqual", "Hardmax", "IsInf", "IsNaN", "Less", "LessOrEqual", "Log", "LogSoftmax", "LpPool", "MatMulInteger",
          "MaxUnpool", "Mean", "MeanVarianceNormalization", "Min", "NegativeLogLikelihoodLoss", "Not", "Or", "Reciprocal",
          "ReduceMax", "ReduceMin", "ReduceProd", "ReverseSequence", "RoiAlign", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu",
@@ -312,11 +323,12 @@ CPU: dict[str, tuple[Limit, ...]] = {
          "Shrink", "BitShift", "CastLike", "Mish", "OneHot", "Sign", "Sin", "Sinh", "Size", "SoftmaxCrossEntropyLoss", "Softsign", "Tan", "Xor"), ()),
     "SpaceToDepth": (_KERNEL,),
     "QLinearConv": (_EIGHT_BITS,),
+    "GatherND": (no("indices-given", "not computed(in[1]) or computed(in[0]) or in[1].rank < 2 or in[1].shape[-1] != 1 or known(attr.batch_dims, 0) != 0", "constant indices of the first dimension alone end in an error of the toolkit", "use Gather with these indices"),),
     "QLinearMatMul": (_EIGHT_BITS,),
     "Trilu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int64', 'bool']", "the toolkit cannot run it with this type"),),
     "ArgMax": (), "ArgMin": (), "OptionalGetElement": (), "Col2Im": (), "ReduceL1": (), "ReduceLogSum": (), "ReduceLogSumExp": (), "ReduceSumSquare": (),
     "LRN": (no("odd-size", "attr.size % 2 == 1", "the size must be odd"),),
-    "TopK": (no("k-const", "computed(in[1])", "K must be constant"),),
+    "TopK": (no("k-const", "op_version < 10 or computed(in[1])", "K must be constant"),),
     "Compress": (no("condition-const", "computed(in[1])", "the condition must be constant"),),
     "GridSample": (_KERNEL, no("mode", "known(attr.mode, 'bilinear') in ['bilinear', 'nearest', 'bicubic']", "the modes' names before opset 20 are bilinear, nearest and bicubic"),),
     "RNN": (_LAYOUT_0,),
@@ -325,11 +337,15 @@ CPU: dict[str, tuple[Limit, ...]] = {
 #: A reduction over axes of size 1 that leaves them out is the reshape of an image.
 _FROM_IMAGE = f"(attr.keepdims == 0 and {_image('in[0]')} % {_LANE} == 0)"
 #: What the CPU does not do under this condition: it becomes a reshape, a multiplication, or parts that are joined.
-_NO_REDUCTION = f"in[0].size == out[0].size and dtype(in[0]) in {FLOAT[:-1]}, 'int8'] and (in[0].rank in 1..3 or in[0].rank == 5 or (in[0].rank == 4 and {_FROM_IMAGE}))"
+_NO_REDUCTION = f"in[0].size == out[0].size and dtype(in[0]) in {FLOAT[:-1]}, 'int8'] and (in[0].rank in 1..3 or (in[0].rank == 5 and ({_FITS} or attr.keepdims == 0) and {_TO_IMAGE}) or (in[0].rank == 4 and {_FROM_IMAGE}))"
+#: Lengths that do not grow.
+_SHORTER = "all(value(in[1])[k + 1] <= value(in[1])[k] for k in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] if k + 1 < in[1].size)"
 #: What becomes of that on the other chips: the RV1103 reshapes on its NPU, the RK3566 on the CPU.
 _RESHAPED_IMAGES = {"rv1103": "attr.keepdims == 0", "rk3566": "False"}
+_RESHAPED_FIVE = {"rv1103": "in[0].rank == 5", "rk3566": "(in[0].rank == 5 and (attr.keepdims != 0 or out[0].rank != 4))"}  # fmt: skip
 ELSEWHERE = {
     "ReduceMax": _NO_REDUCTION,
+    "ReverseSequence": f"in[0].rank == 3 and dtype(in[0]) in {FLOAT} and not computed(in[0]) and computed(in[1]) and attr.time_axis == 0 and in[1].size <= 16 and {_SHORTER}",
     "GatherElements": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT}",
     "ScatterND": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
     "Hardmax": f"in[0].rank == 4 and dtype(in[0]) in {FLOAT} and ((attr.axis in [1, -3] and in[0].shape[1] % 8 == 0) or (attr.axis in [3, -1] and in[0].shape[3] % 16 == 0 and op_version >= 13))",
@@ -345,7 +361,7 @@ def elsewhere(op: str, chip: str) -> str | None:
         return f"{when} and in[0].rank != 2"
     if when is None or op != "ReduceMax" or chip not in _RESHAPED_IMAGES:
         return when
-    return when.replace(_FROM_IMAGE, _RESHAPED_IMAGES[chip])
+    return when.replace(_FROM_IMAGE, _RESHAPED_IMAGES[chip]).replace(_TO_IMAGE, _RESHAPED_FIVE[chip])
 
 
 #: What it refuses, and the sentence.
@@ -400,13 +416,22 @@ _TURNED_3566 = (
 def _reshaping(one: Limit) -> Limit:
     """The RV1103 gives every reshape to its NPU."""
     return (
-        replace(one, require=one.require.replace(_FROM_IMAGE, "attr.keepdims == 0")) if one.id == "something" else one
+        replace(
+            one,
+            require=one.require.replace(_FROM_IMAGE, "attr.keepdims == 0").replace(_TO_IMAGE, _RESHAPED_FIVE["rv1103"]),
+        )
+        if one.id == "something"
+        else one
     )
 
 
 def _not_reshaping(one: Limit) -> Limit:
     """The RK3566 gives the reshape of an image to the CPU."""
-    return replace(one, require=one.require.replace(f" or {_FROM_IMAGE}", "")) if one.id == "something" else one
+    return (
+        replace(one, require=one.require.replace(f" or {_FROM_IMAGE}", "").replace(_TO_IMAGE, _RESHAPED_FIVE["rk3566"]))
+        if one.id == "something"
+        else one
+    )
 
 
 def _halved(one: Limit) -> Limit:
@@ -419,12 +444,18 @@ def _halved(one: Limit) -> Limit:
     )
 
 
+#: The RK3566 reshapes no image into something else.
+_NO_IMAGE = cpu(
+    "no-image",
+    f"(in[0].rank != 4 and out[0].rank != 4) or (in[0].rank == 4 and out[0].rank == 4 and (same(in[0].shape, out[0].shape) or ({_image('in[0]')} == {_image('out[0]')}"
+    " and ((in[0].shape[1] == 1 and out[0].shape[1] == 1) or (in[0].shape[1] % 8 == 0 and out[0].shape[1] % 8 == 0)))))"
+    f" or (in[0].rank != 4 and out[0].rank == 4 and {_image('out[0]')} == 1 and out[0].shape[1] % 4 == 0)",
+    "from or to an image it is done on the CPU, but to one pixel of a multiple of 4 channels, and between images of as many pixels whose channels are multiples of 8",
+)
 INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
     "rk3566": {
         op: tuple(
-            cpu("no-image", f"(in[0].rank != 4 and out[0].rank != 4) or (in[0].rank == 4 and out[0].rank == 4 and {_image('in[0]')} == {_image('out[0]')}"
-                " and ((in[0].shape[1] == 1 and out[0].shape[1] == 1) or (in[0].shape[1] % 8 == 0 and out[0].shape[1] % 8 == 0)))",
-                "from or to an image it is done on the CPU, but between images of as many pixels whose channels are multiples of 8")
+            _NO_IMAGE
             if one.id == "aligned" else one
             for one in NPU[op]
         )
@@ -432,6 +463,8 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
     }
     | {op: tuple(_not_reshaping(one) for one in NPU[op]) for op in ("ReduceMean", "ReduceSum")}
     | {
+        "ConvTranspose": tuple(replace(one, require="all(k in [1, 2, 4, 8] for k in attr.strides)", say="strides other than 1, 2, 4 and 8 are spread out on the CPU") if one.id == "strides" else one for one in NPU["ConvTranspose"]),
+        "Gather": tuple(replace(one, require=one.require.replace(_RESHAPED[2].require, _NO_IMAGE.require), say="the only slice of an image is a reshape, which runs on the CPU") if one.id == "reshaped" else one for one in NPU["Gather"]),
         "Cast": (replace(NPU["Cast"][0], require=NPU["Cast"][0].require.replace(", 'int32'", ""), say="the NPU casts only bool and int8 to floats, and floats to int8; between floats only what has not four dimensions"),),
         "Add": (_ONLY_BYTES, *_SUMS[1:]), "Sub": (_ONLY_BYTES, *NPU["Sub"][1:]),
         "Max": (cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int32', 'uint8']", "integers run on the CPU (without quantisation)"), *NPU["Max"][1:]),
@@ -448,13 +481,14 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         ),
         "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or (" + NPU["Cast"][0].require.replace(", 'int32'", "") + ")"),),
         "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
+        "ConvTranspose": tuple(one for one in NPU["ConvTranspose"] if one.id != "strides"),
         "And": (), "Div": (_FLOAT, next(one for one in NPU["Div"] if one.id == "constant-batch"), cpu("divisor-const", "computed(in[1])", "a division by what is not constant runs on the CPU")),
         **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op]) for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
         "Softmax": (*NPU["Softmax"], cpu("height", f"in[0].rank != 4 or attr.axis not in [-1, 3] or {_image('in[0]')} <= 8192 or in[0].shape[2] <= 144 or in[0].shape[1] % 16 == 0", "over the width it runs on the CPU for large images that are higher than 144", "split the height, or make the channels a multiple of 16")),
         "GRU": (_GIVEN_WEIGHTS, *NPU["GRU"]),
         "LSTM": (_GIVEN_WEIGHTS, no("both-states", "not exists(in[5]) or exists(in[6])", "the first hidden state without the first cell state ends in an error of the toolkit", "give both states, or none"), *NPU["LSTM"]),
         "Gather": (
-            *NPU["Gather"],
+            *(one for one in NPU["Gather"] if one.id != "reshaped"),
             cpu("channels", "in[1].size == 1 or in[0].rank == 1 or (in[0].rank == 2 and attr.axis in [0, -2]) or (in[0].rank == 3 and attr.axis in [1, -2]) or (in[0].rank == 4 and attr.axis in [1, -3])",
                 "several indices are gathered on the NPU only along the channels"),
         ),

@@ -87,7 +87,7 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
     if lost is not None:
         return "inconclusive", lost
     if ran.value != 0 and "IndexError" in text and chip in _INTEGERS and _takes_a_scalar(model):
-        return "invalid", "an input of rank 0 cannot be calibrated"
+        return "invalid", "an input of rank 0, or without a shape, cannot be calibrated"
     if ran.value != 0:
         return _refused(text, ran.failure or f"the build ended with {ran.value}", op)
     custom = _CUSTOM.search(text)
@@ -98,7 +98,8 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
 
 
 def _takes_a_scalar(model: Path) -> bool:
-    return any(one.rank == 0 for one in formats.read(model).graphs[0].inputs if not one.const)
+    """Or what the toolkit takes for one: an input that was cut out without its shape."""
+    return any(not one.rank for one in formats.read(model).graphs[0].inputs if not one.const)
 
 
 def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
