@@ -86,6 +86,37 @@ CASES = {
     "resize by 1.5, half pixel": (
         spec("Resize", [X, None, tensor(4, c=[1.0, 1.0, 1.5, 1.5])], mode="linear"), "fallback", "fallback", None,
     ),
+    "transposed convolution, stride 2": (
+        spec("ConvTranspose", [X, tensor(8, 4, 3, 3, c={"f": 0.5})], strides=[2, 2]), "supported", "supported", "supported",
+    ),
+    "transposed convolution, stride 3": (
+        spec("ConvTranspose", [X, tensor(8, 4, 3, 3, c={"f": 0.5})], strides=[3, 3]), "fallback", "fallback", "supported",
+    ),
+    "transposed convolution, stride 3, dilated": (
+        spec("ConvTranspose", [X, tensor(8, 4, 3, 3, c={"f": 0.5})], strides=[3, 3], dilations=[2, 2]), "supported", "fallback", "supported",
+    ),
+    "gather nd, constant rows": (
+        spec("GatherND", [tensor(4, 5), tensor(2, 1, dtype="int64", c=[0, 2])]), "rejected", "rejected", "rejected",
+    ),
+    "gather nd, constant elements": (
+        spec("GatherND", [tensor(4, 5, 6), tensor(1, 2, dtype="int64", c=[0, 1])]), "fallback", "fallback", "fallback",
+    ),
+    "reverse, lengths that do not grow": (
+        spec("ReverseSequence", [tensor(3, 4, 8), *ints([3, 2, 1, 1])], batch_axis=1, time_axis=0), "supported", "supported", "supported",
+    ),
+    "reverse, lengths that grow": (
+        spec("ReverseSequence", [tensor(3, 4, 8), *ints([1, 2, 3, 3])], batch_axis=1, time_axis=0), "fallback", "fallback", "fallback",
+    ),
+    "expand the first of five that counts": (
+        spec("Expand", [tensor(1, 1, 4, 7, 8), *ints([1, 3, 4, 7, 8])]), "fallback", "fallback", "fallback",
+    ),
+    "expand by as much as the batch": (
+        spec("Expand", [tensor(2, 3, 1, 4), *ints([2, 3, 2, 4])]), "supported", "supported", "supported",
+    ),
+    "the only slice of an image": (
+        spec("Gather", [tensor(2, 1, 12, 20), tensor(dtype="int64", c=[0])], axis=1), "supported", "fallback", "supported",
+    ),
+    "one pixel of 24 channels": (spec("Unsqueeze", [tensor(1, 24, 1), *ints([-1])]), "supported", "supported", "supported"),
     "topk, k given": (
         {**spec("TopK", [X, tensor(1, dtype="int64")]), "o": [{"t": "float32"}, {"t": "int64"}]},
         "rejected", "rejected", "rejected",
