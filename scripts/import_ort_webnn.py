@@ -48,6 +48,8 @@ DECOMPOSED = (
 )  # fmt: skip
 #: Operators that are held against the first of their functions alone.
 MAINLY = ("DequantizeLinear", "IsInf", "QuantizeLinear", "Slice")
+#: Operators whose first output may be left out.
+SKIPPED_OUTPUT = ("GRU", "LSTM")
 _ROW = re.compile(r"^\| *(?P<op>\w+) *\| *(?P<opset>[^|]+) \| (?P<api>[^|]+) \| ?(?P<comment>.*?) *\|$")
 _SPAN = re.compile(r"(?P<domain>ai\.onnx|com\.microsoft)\((?P<spans>[^)]*)\)")
 
@@ -248,7 +250,8 @@ def of_litert(entry: Entry, limits: Mapping[str, Any]) -> list[str]:
     out: list[str] = []
     for place, types, ranks in checked(entry, limits):
         side, index = ("input" if place.startswith("in") else "output"), place[-2]
-        there = "" if place in ("in[0]", "out[0]") else f"not exists({place}) or "
+        always = place == "in[0]" or (place == "out[0]" and entry.op not in SKIPPED_OUTPUT)
+        there = "" if always else f"not exists({place}) or "
         listed = ", ".join(f"'{one}'" for one in types)
         out += ["[[op.limit]]", f'id = "litert-type-{side}-{index}"', "when = \"env.backend == 'tflite'\""]
         out += [f'require = "{there}{place}.dtype in [{listed}]"', 'otherwise = "fallback"']

@@ -35,6 +35,8 @@ def constant(values: list[int]) -> Spec:
         ("Relu", [{"t": "float64", "s": [2]}], {}, "fallback", "no such element type"),
         ("CastLike", [X, {"t": "float32", "s": ["n"]}], {}, "supported", ""),
         ("CastLike", [{"t": "float32", "s": ["n"]}, X], {}, "fallback", "static shapes only"),
+        ("LRN", [X], {"size": 3}, "supported", ""),
+        ("LRN", [{"t": "float32", "s": [1, 8, 16]}], {"size": 3}, "fallback", "it takes 4-D inputs"),
         ("Add", [{"t": "int64", "s": [2]}, {"t": "int64", "s": [2]}], {}, "supported", ""),
         ("Abs", [{"t": "int64", "s": [2]}], {}, "fallback", "with LiteRT input 0 must be float32, float16 or int32"),
         ("Relu", [{"t": "float32", "s": [1] * 6}], {}, "fallback", "0 to 5 dimensions"),
@@ -54,6 +56,16 @@ def test_what_the_provider_takes(op: str, inputs: list[object], attributes: Spec
     verdict, why = said(op, inputs, attributes=attributes)
     assert verdict == expected
     assert reason in why
+
+
+def test_a_rotary_embedding_needs_positions_and_caches_of_half_its_width() -> None:
+    value, positions = {"t": "float32", "s": [2, 4, 3, 8]}, {"t": "int64", "s": [2, 3]}
+    cache, whole = {"t": "float32", "s": [50, 4]}, {"t": "float32", "s": [2, 3, 4]}
+    assert said("RotaryEmbedding", [value, cache, cache, positions], opset=23)[0] == "supported"
+    verdict, reason = said("RotaryEmbedding", [value, whole, whole], opset=23)
+    assert (verdict, "without position_ids" in reason) == ("rejected", True)
+    narrow = said("RotaryEmbedding", [value, cache, cache, positions], opset=23, attributes={"rotary_embedding_dim": 4})
+    assert narrow[0] == "rejected"
 
 
 def test_a_release_adds_operators_and_lifts_limits() -> None:
