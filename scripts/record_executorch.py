@@ -39,6 +39,8 @@ MAKERS = (
     "quantized_decomposed.dequantize_per_tensor.tensor",
     "quantized_decomposed.dequantize_per_channel.default",
     "aten.zeros.default",
+    "aten.linear.default",
+    *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding")),
 )
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
