@@ -597,7 +597,7 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
     own["aten.upsample_linear1d.vec"] = floats
     place["aten.pad.default"] = place["aten.constant_pad_nd.default"]
     constant = Limit(
-        id="constant-pad", require='attr.mode == "constant"', say="only padding with a constant is taken", source=place["aten.pad.default"]
+        id="constant-pad", require='attr.mode in ["constant", "replicate"]', say="only padding with a constant or with the edge is taken", source=place["aten.pad.default"]
     )  # fmt: skip
     own["aten.pad.default"] = (*limits["aten.constant_pad_nd.default"], constant)
     place["aten.to.dtype_layout"], own["aten.to.dtype_layout"] = copy, (same,)
