@@ -731,7 +731,7 @@ def ethos_u(site: Path) -> Backend:
     for number, line in enumerate(text[start:], start + 1):
         if line.startswith("}"):
             break
-        found = re.search(r"exir_ops\.edge\.([\w.]+),", line)
+        found = re.search(r"(?:exir_ops\.edge|torch\.ops)\.([\w.]+),", line)
         if found:
             place[found[1]] = f"tosa:{number}"
     checked: dict[str, str] = {}
@@ -936,7 +936,7 @@ def ethos_u_checks(site: Path, folder: Path) -> Checks:
     every = (
         Limit(
             id="quantised",
-            require=f"all(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or const(t) or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) and any(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs)",
+            require=f"all(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or const(t) or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) and any(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) or (len(inputs) == 0 and len(out[0].consumers) > 0 and all(c in {QUANTIZED} for c in out[0].consumers))",
             say="every float input must come from a dequantize: the INT profile takes quantised programs only",
             source=at("class CheckArmQuantized"), help="quantise the program with EthosUQuantizer before lowering it",
         ),
