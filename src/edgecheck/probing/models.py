@@ -107,7 +107,7 @@ def row(path: Path, model: Model, said: Sequence[str], witness: Witness, target:
     made: evidence.Row = {"target": target.table.id, "oracle": witness.name, "version": witness.version}
     made |= {"date": datetime.date.today().isoformat(), "model": named(path), "sha256": model.sha256}
     made |= {"nodes": model.node_count, "verdicts": packed(said), **_figures(model, said, target)}
-    if target.table.versions and target.version != target.table.versions[-1]:
+    if target.table.versions and at_point(made, target.table).version != target.version:
         made["at"] = target.version
     defaults = {name: one.default for name, one in target.table.settings.items()}
     changed = {name: value for name, value in target.settings.items() if defaults.get(name) != value}
