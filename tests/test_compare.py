@@ -301,7 +301,10 @@ def test_ctrl_c_stops_and_leaves_nobody_behind(tmp_path):
     }
     slow = pipeline(tmp_path / "slow", replaced=waits)
     command = [sys.executable, "-m", "edgecheck", "compare", str(record(tmp_path / "run")), "--pipeline", str(slow)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (tmp_path / marker).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
