@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from edgecheck.findings import Finding
-from edgecheck.reports.ladder import compare as compare
 from edgecheck.reports.words import amount, block, line, paint, plural, share, size, table, work
 from edgecheck.results import CheckedModel, CheckedTarget, all_findings
+
+if TYPE_CHECKING:
+    from edgecheck.golden.compared import ComparedRun
 
 NAME = "full"
 _COLOUR = {"supported": "ok", "fallback": "warning", "rejected": "error", "unknown": "note"}
@@ -24,6 +27,15 @@ def check(
         lines += [*block(finding, colour=colour, verbose=verbose), ""]
     lines.append(_last(models, unchecked, colour))
     return "\n".join(lines) + "\n"
+
+
+def compare(
+    runs: Sequence[ComparedRun], broken: Sequence[Finding] = (), *, verbose: bool = False, colour: bool = False
+) -> str:
+    """Each run: the ladder, the findings; then a last line for all."""
+    from edgecheck.reports import ladder  # a check pays for none of it
+
+    return ladder.compare(runs, broken, verbose=verbose, colour=colour)
 
 
 def _model(one: CheckedModel, verbose: bool, colour: bool) -> Iterator[str]:

@@ -45,22 +45,36 @@ DRAWN = frozenset(
 )
 
 
-def computed(tensor: Tensor, edges: Edges, depth: int = 32) -> bool:
+def computed(tensor: Tensor, edges: Edges) -> bool:
     """Constant, or made by whatever operators from constants and from the sizes of static tensors only."""
-    layer = {id(tensor): tensor}
-    for _ in range(depth + 1):
-        makers = [edges.producer.get(key) for key, one in layer.items() if not one.const]
-        if any(node is None or node.op in DRAWN or node.subgraphs for node in makers):
-            return False
-        layer = {id(one): one for node in makers if node and not _measures(node) for one in node.inputs if one}
-        if not layer:
-            return True
-    return False
+    known = edges.computed
+    ahead = [tensor]
+    while ahead:  # a stack of its own: a file can be deeper than Python's
+        one = ahead[-1]
+        node = edges.producer.get(id(one))
+        if id(one) in known or one.const or node is None or _measures(node):
+            known.setdefault(id(one), one.const or node is not None)
+            ahead.pop()
+            continue
+        needed = [read for read in node.inputs if read is not None]
+        if node.op in DRAWN or node.subgraphs or not all(known.get(id(read), True) for read in needed):
+            known[id(one)] = False
+            ahead.pop()
+            continue
+        missing = next((read for read in needed if id(read) not in known), None)
+        if missing is None:
+            known[id(one)] = True
+            ahead.pop()
+        elif len(ahead) > len(edges.producer):
+            return False  # a ring
+        else:
+            ahead.append(missing)
+    return known[id(tensor)]
 
 
 def _measures(node: Node) -> bool:
     """A Shape or Size that is known before anything runs."""
-    return node.op in ("Shape", "Size") and node.inputs[0] is not None and static(node.inputs[0])
+    return node.op in ("Shape", "Size") and bool(node.inputs) and node.inputs[0] is not None and static(node.inputs[0])
 
 
 def origin(tensor: Tensor, edges: Edges) -> str | Unknown:

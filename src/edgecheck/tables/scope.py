@@ -32,6 +32,7 @@ class Edges:
     producer: Mapping[int, Node]
     consumers: Mapping[int, tuple[Node, ...]]
     nodes: Mapping[int, tuple[Node, ...]] = field(default_factory=dict)  # of each graph, by its number
+    computed: dict[int, bool] = field(default_factory=dict)  # what is known by now of tensors, by their identity
 
     @classmethod
     def of(cls, graphs: Sequence[Graph]) -> Edges:
