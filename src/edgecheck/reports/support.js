@@ -23,8 +23,8 @@ function element(tag, attributes, ...children) {
   return made;
 }
 
-/* `2.10.1`, `v75`, `≤37` as numbers that can be compared. */
-const order = (version) => (String(version).match(/\d+/g) || []).map(Number);
+/* `2.10.1`, `v75`, `≤37` as numbers that can be compared; `litert-1.0` came after TensorFlow Lite 2.21. */
+const order = (version) => (String(version).startsWith("litert-") ? [1000] : []).concat((String(version).match(/\d+/g) || []).map(Number));
 function before(a, b) {
   const one = order(a), two = order(b);
   for (let i = 0; i < Math.max(one.length, two.length); i++) {
