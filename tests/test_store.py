@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from edgecheck.cli import main
 from edgecheck.errors import EdgecheckError, FormatError
+from edgecheck.golden import pulling
 from edgecheck.golden.recorder import Recorder
 from edgecheck.golden.remote_store import examine
 from edgecheck.golden.store import Filter, instant, open_store
@@ -223,6 +226,29 @@ def test_many_pulls_at_once_are_one(s3, tmp_path):
         thread.join()
     assert content(tmp_path / "here" / entry.address) == content(source)
     assert [path.name for path in (tmp_path / "here/face/pixel-8").iterdir()] == ["run"]
+
+
+def test_a_pull_waits_while_another_gives_its_folder_the_name(tmp_path):
+    """A folder that is there when it is made and gone when it is looked at is another pull's, ready."""
+    part, stop = tmp_path / ".run.part", threading.Event()
+
+    def another():
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            with suppress(OSError):
+                part.mkdir()
+                part.rename(tmp_path / f"run-{number}")
+
+    thread = threading.Thread(target=another)
+    thread.start()
+    try:
+        for _ in range(3000):
+            with pulling._alone(part):
+                pass
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_a_list_reads_markers_only(s3, proxy, tmp_path):

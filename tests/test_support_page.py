@@ -52,6 +52,14 @@ def test_every_fact_shows_its_evidence(page):
             assert all(strings[i] for limit in entry.get("l", ()) for i in limit["s"])
 
 
+def test_every_point_of_an_axis_has_its_place(page):
+    order = {name: tuple(numbers) for name, numbers in held(page)["order"].items()}
+    for name in bundle.targets():
+        points = bundle.load(name).versions
+        assert [order[one] for one in points] == sorted(order[one] for one in points), name
+    assert order["2.13"] < order["2.21"] < order["litert-1.0"] < order["litert-2.3"]
+
+
 def test_no_server_and_no_other_file_is_needed(page):
     text = page.read_text("utf-8")
     assert not re.search(r'(src|href)="?https?:', text)
@@ -81,6 +89,12 @@ def test_a_real_browser_opens_a_cell_and_its_facts(page, tmp_path):
     assert re.search(r'class="cell some chosen"[^>]*data-op="ARG_MAX" data-target="ethos-u55"', text)
     assert "SUPPORTED_OPS.md" in text
     assert "edgecheck ops ethos-u55 'ARG_MAX'" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_a_real_browser_judges_an_axis_that_was_renamed_at_its_newest_point(page, tmp_path):
+    text = shown(page, "tflite/litert-cpu/BITCAST", tmp_path)  # since 2.13; the newest is litert-2.3
+    assert re.search(r'class="cell some chosen"[^>]*data-op="BITCAST" data-target="litert-cpu"', text)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
 from edgecheck.model.graph import Model, Node
 from edgecheck.results import NodeVerdict, TargetPoint
-from edgecheck.tables import bundle
+from edgecheck.tables import bundle, versions
 from edgecheck.tables.evaluation import holds
 from edgecheck.tables.observed import observed
 from edgecheck.tables.optable import VERDICTS, Entry, Limit, OpTable, Verdict
@@ -39,9 +39,9 @@ def _refuse_outside(table: OpTable, version: str) -> None:
         raise EdgecheckError(f"'{version}' is no version of {table.id}", help=f"versions: {known}")
     if not table.versions:
         return
-    of_its_name = [one for one in table.versions if _name(one) == _name(version)] or table.versions[:1]
-    at, newest = order(version), order(of_its_name[-1])
-    if at < order(of_its_name[0]) or at[: len(newest)] > newest:  # 1.31.1 is a release of 1.31
+    of_its_name = [one for one in table.versions if versions.name(one) == versions.name(version)] or table.versions[:1]
+    at, newest = versions.order(version), versions.order(of_its_name[-1])
+    if at < versions.order(of_its_name[0]) or at[: len(newest)] > newest:  # 1.31.1 is a release of 1.31
         raise EdgecheckError(f"{table.id}@{version} lies outside what the table knows", help=f"versions: {known}")
 
 
@@ -62,36 +62,22 @@ def _setting(table: OpTable, name: str, value: Any) -> Any:
 
 #: What may follow the @ of a target: 17, 2.10.1, v75, 1.31.0rc1, litert-2.1.
 _VERSION = re.compile(r"(v|[a-z]{2,15}-)?[0-9]{1,9}(\.[0-9]{1,9}){0,5}([.+-]?[a-z][a-z0-9.]{0,15})?")
-_NAMED = 1 << 60  # before the numbers of a named version
-
-
-@cache
-def order(version: str) -> tuple[int, ...]:
-    """`2.10.1`, `≤37`, `v75` as comparable numbers; `litert-1.0`, an axis under its new name, is behind all of them."""
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version))
-    return (_NAMED, *numbers) if _name(version) else numbers
-
-
-def _name(version: str) -> str:
-    """`litert` of `litert-2.1`."""
-    name, dash, _ = version.removeprefix("≤").partition("-")
-    return name if dash and name.isalpha() else ""
 
 
 def _number(target: TargetPoint) -> int | str | None:
     """A point of an axis that counts in whole numbers is one in limits, 17.4 too: `env.version >= 17`."""
     whole = target.version is not None and all(one.isdigit() for one in target.table.versions)
-    return order(target.version)[0] if whole and target.version is not None else target.version
+    return versions.order(target.version)[0] if whole and target.version is not None else target.version
 
 
 def _in_force(item: Entry | Limit, version: str | None) -> bool:
     """Whether a fact holds at a point of the axis."""
     if version is None or (item.since is None and item.removed is None):
         return True
-    at = order(version)
-    if item.since is not None and order(item.since) > at:
+    at = versions.order(version)
+    if item.since is not None and versions.order(item.since) > at:
         return False
-    return item.removed is None or order(item.removed) > at
+    return item.removed is None or versions.order(item.removed) > at
 
 
 _FAR = 32  # nodes between one that is judged and one whose verdict it waits for
@@ -305,12 +291,11 @@ def _out_of_range(node: Node, entries: Sequence[Entry], target: TargetPoint) -> 
     ahead = [
         entry.since
         for entry in entries
-        if entry.since and target.version and order(entry.since) > order(target.version)
+        if entry.since and target.version and versions.order(entry.since) > versions.order(target.version)
     ]
     if ahead:
-        reason = (
-            f"{node.op} needs {table.version_axis} {min(ahead, key=order)}; {table.id}@{target.version} was asked for"
-        )
+        first = min(ahead, key=versions.order)
+        reason = f"{node.op} needs {table.version_axis} {first}; {table.id}@{target.version} was asked for"
     elif any(entry.op_version for entry in entries):
         reason = f"version {node.version} of {node.op} is not among those {table.id} takes ({_spans(entries)})"
     else:

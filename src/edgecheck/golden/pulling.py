@@ -54,10 +54,12 @@ def _whole(path: Path, content: Content) -> bool:
 @contextmanager
 def _alone(part: Path) -> Iterator[None]:
     """The folder of an unfinished pull, and nobody else in it: another pull of the same run waits here."""
+    part.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        part.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # exist_ok would look again, and it may have its name by then
+            part.mkdir()
         try:
-            folder = os.open(part, os.O_RDONLY)
+            folder = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:  # another pull has just given it its name
             continue
         try:

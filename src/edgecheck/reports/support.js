@@ -23,10 +23,9 @@ function element(tag, attributes, ...children) {
   return made;
 }
 
-/* `2.10.1`, `v75`, `≤37` as numbers that can be compared; `litert-1.0` came after TensorFlow Lite 2.21. */
-const order = (version) => (String(version).startsWith("litert-") ? [1000] : []).concat((String(version).match(/\d+/g) || []).map(Number));
+/* Points of an axis as numbers that can be compared, as edgecheck itself orders them. */
 function before(a, b) {
-  const one = order(a), two = order(b);
+  const one = data.order[a], two = data.order[b];
   for (let i = 0; i < Math.max(one.length, two.length); i++) {
     if ((one[i] || 0) !== (two[i] || 0)) return (one[i] || 0) < (two[i] || 0);
   }

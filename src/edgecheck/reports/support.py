@@ -12,6 +12,7 @@ from typing import Any
 
 from edgecheck.tables.devices import Device
 from edgecheck.tables.optable import OpTable
+from edgecheck.tables.versions import order
 
 FORMATS = {"tflite": "TFLite", "onnx": "ONNX", "coreml": "Core ML", "executorch": "ExecuTorch"}
 
@@ -42,7 +43,7 @@ def page(tables: Sequence[OpTable], devices: Sequence[Device], *, version: str) 
 
 
 def data(tables: Sequence[OpTable], devices: Sequence[Device]) -> dict[str, Any]:
-    """What the page shows: `{"strings", "formats", "targets", "devices", "ops"}`; texts are numbers into `strings`."""
+    """What the page shows, texts as numbers into `strings`: `{"formats", "targets", "devices", "ops", "order", …}`."""
     strings = _Strings()
     offered: dict[str, list[str]] = {}
     for device in devices:
@@ -53,11 +54,19 @@ def data(tables: Sequence[OpTable], devices: Sequence[Device]) -> dict[str, Any]
         for table in tables
     }
     limits = {table.id: [_own_limit(table, one, strings) for one in table.limits] for table in tables}
+    shown = [_device(device) for device in devices]
+    facts = [one for held in ops.values() for entries in held.values() for entry in entries
+             for one in (entry, *entry.get("l", ()))]  # fmt: skip
+    facts += [one for held in limits.values() for one in held]
+    spelled = {one[key] for one in facts for key in ("since", "removed") if key in one}
+    spelled |= {one for table in tables for one in table.versions}
+    spelled |= {one["version"] for device in shown for one in device["targets"] if one["version"]}
     return {
         "formats": FORMATS,
         "targets": [_target(table, offered.get(table.id, ())) | {"limits": limits[table.id]} for table in tables],
-        "devices": [_device(device) for device in devices],
+        "devices": shown,
         "ops": ops,
+        "order": {one: order(one) for one in sorted(spelled)},  # what comes before what on an axis
         "strings": list(strings.numbers),
     }
 
