@@ -2,6 +2,6 @@
 
 import sys
 
-from edgecheck.cli import main
+from edgecheck.cli import command
 
-sys.exit(main())
+sys.exit(command())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -43,6 +44,16 @@ examples:
 `edgecheck VERB --help` has each verb's options and examples.
 Exit codes: 0 clean, 1 findings, 2 wrong command or file, 3 something could not be decided or run.
 """
+SELDOM = 100_000  # objects more than before; a check makes few rings, and each search costs as much as a table
+
+
+def command() -> int:
+    """`main` as a process of its own: rings of objects are looked for seldom, and not at its end."""
+    gc.set_threshold(SELDOM)
+    try:
+        return main()
+    finally:
+        gc.freeze()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
