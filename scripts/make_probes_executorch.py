@@ -470,7 +470,7 @@ def specs(count: int, ops: list[str]) -> Iterator[dict[str, Any]]:
 def described(name: str) -> list[dict[str, Any]]:
     """The calls of the program that one call of this name becomes; those inside of control flow left out."""
     found = program([name])
-    if found is None:
+    if found is None or not found.graph_signature.user_outputs:
         return []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "one.pt2")
