@@ -53,7 +53,7 @@ def architectures() -> list[Architecture]:
     names = re.findall(r"^def (hf_\w+)", file.read_text("utf-8"), re.M)
     found += [(file, name, "" if NOT_IMAGES.match(name) else "calibration") for name in names]
     file = CASES / "zoo_keras.py"
-    found += [(file, name, "calibration") for name in re.findall(r"^def (keras_\w+)", file.read_text("utf-8"), re.M)]
+    found += [(file, name, "calibration") for name in re.findall(r"^(keras_\w+) = ", file.read_text("utf-8"), re.M)]
     return [
         Architecture(name=name, source=f"{file}:{name}", calibration=f"{file}:{samples}" if samples else None)
         for file, name, samples in found

@@ -1,5 +1,7 @@
 """The Keras rows of `make matrix`: architectures with seeded weights and calibrated batch norms."""
 
+from functools import partial
+
 import keras
 import numpy as np
 
@@ -32,52 +34,18 @@ def application(name, size=96, **options):
     return net, (structured(1, size, 9),)
 
 
-def keras_mobilenet():
-    return application("MobileNet", alpha=0.25)
-
-
-def keras_mobilenet_v3_small():
-    return application("MobileNetV3Small", alpha=0.75)
-
-
-def keras_mobilenet_v3_minimalistic():
-    return application("MobileNetV3Large", alpha=0.75, minimalistic=True)
-
-
-def keras_efficientnet_b0():
-    return application("EfficientNetB0")
-
-
-def keras_efficientnet_v2_b0():
-    return application("EfficientNetV2B0")
-
-
-def keras_resnet50():
-    return application("ResNet50")
-
-
-def keras_resnet50_v2():
-    return application("ResNet50V2")
-
-
-def keras_densenet121():
-    return application("DenseNet121")
-
-
-def keras_nasnet_mobile():
-    return application("NASNetMobile")
-
-
-def keras_xception():
-    return application("Xception")
-
-
-def keras_inception_v3():
-    return application("InceptionV3")
-
-
-def keras_convnext_tiny():
-    return application("ConvNeXtTiny")
+keras_mobilenet = partial(application, "MobileNet", alpha=0.25)
+keras_mobilenet_v3_small = partial(application, "MobileNetV3Small", alpha=0.75)
+keras_mobilenet_v3_minimalistic = partial(application, "MobileNetV3Large", alpha=0.75, minimalistic=True)
+keras_efficientnet_b0 = partial(application, "EfficientNetB0")
+keras_efficientnet_v2_b0 = partial(application, "EfficientNetV2B0")
+keras_resnet50 = partial(application, "ResNet50")
+keras_resnet50_v2 = partial(application, "ResNet50V2")
+keras_densenet121 = partial(application, "DenseNet121")
+keras_nasnet_mobile = partial(application, "NASNetMobile")
+keras_xception = partial(application, "Xception")
+keras_inception_v3 = partial(application, "InceptionV3")
+keras_convnext_tiny = partial(application, "ConvNeXtTiny")
 
 
 def gru():
