@@ -329,6 +329,20 @@ def test_what_is_read_together():
     assert isinstance(ask("made_from(in[0])", 0), Unknown)
 
 
+def test_what_the_model_is_given_and_gives():
+    """An output of the model is one though an operator reads it too; a nested graph's are none."""
+    a, b, c = (tensor(name) for name in "abc")
+    first, second = (
+        Node(graph=0, index=i, name=str(i), op="ABS", version=1, inputs=(x,), outputs=(y,), attrs={})
+        for i, (x, y) in enumerate(((a, b), (b, c)))
+    )
+    main = Graph(index=0, name="main", inputs=(a,), outputs=(b,), nodes=(first, second))
+    edges = Edges.of([main, Graph(index=1, name="nested", inputs=(c,), outputs=(c,), nodes=())])
+    ask = lambda text, node: evaluate(parse(text), Scope(node=node, env={}, edges=edges))  # noqa: E731
+    assert [ask("of_model(in[0])", first), ask("of_model(out[0])", first)] == [True, True]
+    assert [ask("of_model(in[0])", second), ask("of_model(out[0])", second)] == [True, False]
+
+
 def test_a_default_that_was_filled_in_is_not_written():
     from dataclasses import replace
 

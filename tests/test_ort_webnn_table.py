@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecheck import environments
+from edgecheck import browser, environments
 from edgecheck.browser import webnn
 from edgecheck.check import check, point
 from edgecheck.oracles import ask, onnx_probe
@@ -98,7 +98,7 @@ def test_every_row_of_the_list_is_there() -> None:
 
 @pytest.mark.slow
 def test_the_browser_answers_as_the_table_says(tmp_path: Path) -> None:
-    if environments.state("ort-webgpu").problem or not (webnn.folder() / "chromium").is_file():
+    if environments.state("ort-webgpu").problem or not (browser.folder(webnn.NAME) / "chromium").is_file():
         pytest.skip("the Chromium with WebNN is not installed: `python scripts/fetch_browser.py`")
     value: Spec = {"t": "float32", "s": [2, 3]}
     specs: list[Spec] = [

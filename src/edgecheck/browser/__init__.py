@@ -126,15 +126,15 @@ def executable() -> str:
     return found
 
 
-def locks() -> Path:
-    """The folder with package.json and package-lock.json."""
-    return environments.lock("dev").with_name("browser")
+def locks(name: str = "browser") -> Path:
+    """The folder with the package.json and package-lock.json of one set of npm packages."""
+    return environments.lock("dev").with_name(name)
 
 
-def folder() -> Path:
-    """Where the npm packages lie, installed or not."""
-    digest = hashlib.sha256((locks() / "package-lock.json").read_bytes()).hexdigest()[:12]
-    return environments.cache() / "envs" / f"browser-{digest}"
+def folder(name: str = "browser") -> Path:
+    """Where a set of npm packages lies, installed or not."""
+    digest = hashlib.sha256((locks(name) / "package-lock.json").read_bytes()).hexdigest()[:12]
+    return environments.cache() / "envs" / f"{name}-{digest}"
 
 
 def installed() -> Path:

@@ -6,15 +6,15 @@ package holds the browser compressed; `install` puts it into the cache, unpacked
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 from pathlib import Path
 
-from edgecheck import browser, environments
+from edgecheck import browser
 from edgecheck.errors import EdgecheckError
 
+NAME = "webnn"
 _PACKAGE = Path("node_modules", "@sparticuz", "chromium")
 _UNPACK = """\
 const {brotliDecompressSync} = require("zlib"), {readFileSync, writeFileSync} = require("fs");
@@ -23,26 +23,15 @@ writeFileSync("swiftshader.tar", brotliDecompressSync(readFileSync(process.argv[
 """
 
 
-def locks() -> Path:
-    """The folder with package.json and package-lock.json."""
-    return environments.lock("dev").with_name("webnn")
-
-
-def folder() -> Path:
-    """Where the browser lies, installed or not."""
-    digest = hashlib.sha256((locks() / "package-lock.json").read_bytes()).hexdigest()[:12]
-    return environments.cache() / "envs" / f"webnn-{digest}"
-
-
 def version() -> str:
     """The browser's version as its package counts: "153.0.0". Raises EdgecheckError (3) where it is not there."""
     executable()
-    return str(json.loads((folder() / _PACKAGE / "package.json").read_text("utf-8"))["version"])
+    return str(json.loads((browser.folder(NAME) / _PACKAGE / "package.json").read_text("utf-8"))["version"])
 
 
 def executable() -> str:
     """The browser. Raises EdgecheckError (3) where it has not been installed."""
-    found = folder() / "chromium"
+    found = browser.folder(NAME) / "chromium"
     if not found.is_file():
         raise EdgecheckError(
             "the Chromium with WebNN is not installed", code=3, help="run `python scripts/fetch_browser.py`"
@@ -55,10 +44,10 @@ def install() -> Path:
 
     Raises EdgecheckError (3) where npm, node or tar fails.
     """
-    if (folder() / "chromium").is_file():
-        return folder()
-    browser.fetch(locks(), folder(), then=_unpack)
-    return folder()
+    if (browser.folder(NAME) / "chromium").is_file():
+        return browser.folder(NAME)
+    browser.fetch(browser.locks(NAME), browser.folder(NAME), then=_unpack)
+    return browser.folder(NAME)
 
 
 def _unpack(place: Path) -> None:

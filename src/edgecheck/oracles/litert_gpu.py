@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgecheck.oracles import Answer, Ran, isolated
+from edgecheck.oracles import Answer, Ran, isolated, mldrift
 from edgecheck.oracles.cut import Piece, cut
 
 NAME = "ai-edge-litert"
@@ -31,13 +31,6 @@ TOGETHER = 40  # models that share a process
 #: Where Debian's chromium keeps SwiftShader's driver file.
 SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
-#: One line an operator (`DENSIFY: Operation is not supported.`), then how many are left to the GPU.
-_REFUSED = re.compile(r"Following operations are not supported by GPU delegate:\n(?P<why>(?:\S+: ?.*(?:\n|$))+)")
-_SOME_TAKEN = re.compile(r"^[1-9]\d* operations will run on the GPU", re.M)
-_NO_KERNEL = re.compile(
-    r".*\n.*failed to prepare|Didn't find op for builtin opcode.*|Encountered unresolved custom op: \S+"
-    r"|.*only supports static-sized tensors.*"
-)
 _NO_ADAPTER = re.compile(r"No adapters found|Failed to initialize WebGPU environment|Couldn't load Vulkan")
 
 
@@ -85,22 +78,17 @@ def _all_judged(models: Sequence[tuple[str, bytes]], driver: str) -> Iterator[tu
 
 
 def judged(ran: Ran, op: str) -> tuple[str, str]:
-    """Verdict and reason of one compilation, of the operator `op`: what it returned, and what it printed on the way.
-
-    A piece may hold what makes the operator's constants too (DENSIFY, DEQUANTIZE), which has refusals of its own.
-    """
+    """Verdict and reason of one compilation, of the operator `op`: what it returned, and what it printed on the way."""
     if _NO_ADAPTER.search(ran.text):
         return "invalid", "no Vulkan adapter was found (VK_ICD_FILENAMES)"
-    refused = _REFUSED.search(ran.text)
-    if refused:
-        lines = refused["why"].strip().splitlines()
-        own = next((line for line in reversed(lines) if line.partition(":")[0] == op), None)
-        if own is None and ran.failure is None and _SOME_TAKEN.search(ran.text):
-            return "supported", f"accelerated; left to the CPU: {lines[0]}"[:300]
-        return "fallback", (own or lines[0])[:300]
-    kernel = _NO_KERNEL.search(ran.text)
-    if kernel and ran.failure is not None:
-        return "rejected", kernel[0].strip()[:300]
+    refused = mldrift.refusal(ran.text, op)
+    if refused is not None:
+        if refused.own is None and ran.failure is None and refused.some_taken:
+            return "supported", f"accelerated; left to the CPU: {refused.first}"[:300]
+        return "fallback", refused.reason
+    kernel = mldrift.no_kernel(ran.text)
+    if kernel is not None and ran.failure is not None:
+        return "rejected", kernel
     if ran.failure is not None:
         return "inconclusive", ran.failure
     return ("supported", "accelerated") if ran.value else ("inconclusive", "not accelerated, and no reason was given")

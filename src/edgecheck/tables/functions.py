@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgecheck.model.clips import needless
 from edgecheck.model.formats.mapped import RawData
 from edgecheck.model.graph import Node, Tensor
 from edgecheck.tables.scope import LARGEST_VALUE, Edges, Scope, Unknown, tensor_field
@@ -206,6 +207,24 @@ def _converter(tensor: Tensor, edges: Edges) -> Node | None:
     return readers[0] if readers and len(quantize) == len(readers) else None
 
 
+def clipped(scope: Scope, tensor: Tensor) -> Tensor:
+    """What the Relu or Clip makes that alone reads it, if the one QuantizeLinear behind cuts off as much; or itself."""
+    readers = scope.edges.consumers.get(id(tensor), ())
+    clip = readers[0] if len(readers) == 1 else None
+    made = clip.outputs[0] if clip is not None and clip.op in ("Relu", "Clip") and clip.inputs[0] is tensor else None
+    behind = () if made is None else scope.edges.consumers.get(id(made), ())
+    if clip is None or made is None or len(behind) != 1 or {id(tensor), id(made)} & scope.edges.outer:
+        return tensor
+    return made if behind[0].op == "QuantizeLinear" and needless(clip, behind[0]) else tensor
+
+
+def unclipped(scope: Scope, tensor: Tensor) -> Tensor:
+    """What the Relu or Clip reads that makes it, where `clipped` of that is this tensor; else itself."""
+    node = scope.edges.producer.get(id(tensor))
+    read = node.inputs[0] if node is not None and node.inputs else None
+    return read if read is not None and clipped(scope, read) is tensor else tensor
+
+
 def unit_scale(scope: Scope, tensor: Tensor) -> Any:
     """The first scale of the DequantizeLinear before it, or of the QuantizeLinear behind it."""
     return _parameter(scope, tensor, 1)
@@ -343,6 +362,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "const": lambda _, t: t.const,
     "folded": lambda scope, t: folded(t, scope.edges),
     "computed": lambda scope, t: computed(t, scope.edges),
+    "of_model": lambda scope, t: id(t) in scope.edges.outer,
     "readers_supported": readers_supported,
     "maker_supported": maker_supported,
     "unit_type": lambda scope, t: unit_type(t, scope.edges),
@@ -352,6 +372,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "siblings": siblings, "read_into": read_into, "made_from": made_from,
     "after": after,
     "before": before,
+    "clipped": clipped, "unclipped": unclipped,
     "made_with": made_with,
     "dtype": _field("dtype"), "rank": _field("rank"), "size": _field("size"), "shape": _field("shape"),
     "shape1": shape1, "shape4": shape4, "static": lambda _, t: static(t),

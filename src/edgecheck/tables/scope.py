@@ -33,6 +33,7 @@ class Edges:
     consumers: Mapping[int, tuple[Node, ...]]
     nodes: Mapping[int, tuple[Node, ...]] = field(default_factory=dict)  # of each graph, by its number
     computed: dict[int, bool] = field(default_factory=dict)  # what is known by now of tensors, by their identity
+    outer: frozenset[int] = frozenset()  # the model's inputs and outputs
 
     @classmethod
     def of(cls, graphs: Sequence[Graph]) -> Edges:
@@ -47,7 +48,8 @@ class Edges:
                     if tensor is not None:
                         consumers.setdefault(id(tensor), []).append(node)
         read = {key: tuple(nodes) for key, nodes in consumers.items()}
-        return cls(producer, read, {graph.index: graph.nodes for graph in graphs})
+        outer = frozenset(id(tensor) for graph in graphs[:1] for tensor in (*graph.inputs, *graph.outputs))
+        return cls(producer, read, {graph.index: graph.nodes for graph in graphs}, outer=outer)
 
 
 @dataclass(slots=True)

@@ -68,20 +68,42 @@ const ort = {
   },
 };
 
-/** LiteRT.js: `build` is the accelerator, webgpu or wasm. */
+/**
+ * LiteRT.js: `build` is the accelerator, webgpu or wasm; `webgpu-jspi` is the module that may leave operators to the CPU.
+ * With the option `interface: "module"` the WebAssembly module is asked, past the types that the package's Tensor knows.
+ */
 const litert = {
   async load(name, build) {
+    const [accelerator, more] = build.split("-");
     this.api = await import(`/npm/${name}/dist/index.js`);
-    this.accelerator = build;
-    await this.api.loadLiteRt(new URL(`/npm/${name}/wasm/`, location.href).href);
+    this.accelerator = accelerator;
+    await this.api.loadLiteRt(new URL(`/npm/${name}/wasm/`, location.href).href, {jspi: more === "jspi"});
   },
 
   async run(job) {
-    const model = await this.api.loadAndCompile(await bytes(job.model), {accelerator: this.accelerator, ...job.options});
-    const out = {made: true, text: printed.splice(0)};
+    const {interface: by, ...options} = job.options;
+    const asked = {accelerator: this.accelerator, ...options}, content = await bytes(job.model);
+    if (by === "module") return await this.compile(content, asked);
+    const model = await this.api.loadAndCompile(content, asked);
+    const out = {made: true, accelerated: model.isFullyAccelerated, text: printed.splice(0)};
     if (job.run) Object.assign(out, await attempt(() => this.outputs(model, job)));
     if (!out.fatal) model.delete();
     return out;
+  },
+
+  async compile(content, options) {
+    const {liteRtWasm: wasm} = this.api.getGlobalLiteRt(), {liteRtEnvironment: environment} = this.api.getDefaultEnvironment();
+    const place = wasm._malloc(content.byteLength), held = [];
+    try {
+      wasm.HEAPU8.set(content, place);
+      held.push(wasm.loadModel(environment, place, content.byteLength));
+      const filled = {cpuOptions: {numThreads: 1}, gpuOptions: {}, webNNOptions: {}, ...options};
+      held.push(await wasm.compileModel(environment, held[0], filled));
+      return {made: true, accelerated: held[1].isFullyAccelerated(), text: printed.splice(0)};
+    } finally {
+      while (held.length) held.pop().delete();
+      wasm._free(place);
+    }
   },
 
   async outputs(model, job) {
