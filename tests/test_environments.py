@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from edgecheck import environments
+from edgecheck import browser, environments
 from edgecheck.cli import main
 from edgecheck.errors import EdgecheckError
 
@@ -79,6 +79,21 @@ def test_doctor_shows_what_is_missing_and_the_remedy(bare, capsys):
     shown = capsys.readouterr().out
     assert "has not been made" in shown
     assert "help: edgecheck doctor --make torch" in shown
+
+
+def test_doctor_shows_the_browsers_packages_once_they_are_there(bare, capsys, monkeypatch):
+    browser.folder("browser").mkdir(parents=True)
+    monkeypatch.setenv("EDGECHECK_CHROMIUM", sys.executable)
+    main(["doctor"])
+    shown = capsys.readouterr().out
+    assert f"browser ready: {browser.folder('browser')}" in shown
+    assert "webnn" not in shown
+    monkeypatch.delenv("EDGECHECK_CHROMIUM")
+    monkeypatch.setenv("PATH", str(bare))
+    main(["doctor"])
+    shown = capsys.readouterr().out
+    assert "browser no Chromium was found" in shown
+    assert "help: apt-get install chromium, or set EDGECHECK_CHROMIUM" in shown
 
 
 def test_doctor_refuses_an_unknown_environment(bare, capsys):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from typing import Any
 
-from edgecheck import __version__, environments
+from edgecheck import __version__, browser, environments
+from edgecheck.browser import webnn
 from edgecheck.cli import output
 from edgecheck.errors import EdgecheckError
 
@@ -29,14 +31,15 @@ OPTIONAL = {
     "ai_edge_litert": "runs TFLite files here instead of in an environment",
 }
 
+#: Sets of npm packages: what the oracles in a browser need.
+PACKAGES = {"browser": browser.install, "webnn": webnn.install}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
-    parser.add_argument(
-        "--make",
-        metavar="NAME",
-        help=f"make environments: {', '.join(environments.NAMES)}; oracles: {', '.join(environments.ORACLES)}",
-    )
+    oracles = ", ".join((*environments.ORACLES, *PACKAGES))
+    known = f"{', '.join(environments.NAMES)}; oracles: {oracles}"
+    parser.add_argument("--make", metavar="NAME", help=f"make environments: {known}")
     parser.add_argument("--repair", metavar="NAME", help="remove what is there of an environment, and make it again")
     parser.add_argument("--output-format", choices=FORMATS, default="full", metavar="FORMAT", help="full or json")
 
@@ -44,12 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make what is asked for, then show what there is."""
     for name in _names(arguments.make):
-        environments.make(name, _say)
+        _make(name)
     for name in _names(arguments.repair):
-        environments.remove(name)
-        environments.make(name, _say)
+        _remove(name)
+        _make(name)
     oracles = [name for name in environments.ORACLES if not environments.state(name).problem]
     found = [_look(environments.state(name)) for name in (*environments.NAMES, *oracles)]
+    found += [_look_at_packages(name) for name in PACKAGES if browser.folder(name).is_dir()]
     if arguments.output_format == "json":
         output.write(json.dumps(_described(found), indent=1), None)
     else:
@@ -59,11 +63,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _names(text: str | None) -> list[str]:
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    every = (*environments.NAMES, *environments.ORACLES, *PACKAGES)
     for name in names:
-        if name not in (*environments.NAMES, *environments.ORACLES):
-            known = ", ".join((*environments.NAMES, *environments.ORACLES))
+        if name not in every:
+            known = ", ".join(every)
             raise EdgecheckError(f"there is no environment {name!r}; there are {known}")
     return names
+
+
+def _make(name: str) -> None:
+    if name in PACKAGES:
+        PACKAGES[name]()
+    else:
+        environments.make(name, _say)
+
+
+def _remove(name: str) -> None:
+    if name in PACKAGES:
+        shutil.rmtree(browser.folder(name), ignore_errors=True)
+    else:
+        environments.remove(name)
 
 
 def _say(text: str) -> None:
@@ -87,6 +106,16 @@ def _look(state: environments.State) -> dict[str, Any]:
     return found | {"problem": f"lacks {', '.join(lacks)}" if lacks else ""}
 
 
+def _look_at_packages(name: str) -> dict[str, Any]:
+    """A set of npm packages, and whether there is the browser that runs them; `interpreter` is where they lie."""
+    problem = ""
+    try:
+        browser.executable() if name == "browser" else webnn.executable()
+    except EdgecheckError as error:
+        problem = str(error)
+    return {"name": name, "interpreter": str(browser.folder(name)), "problem": problem, "overridden": False}
+
+
 def _described(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema": "edgecheck.doctor/1", "edgecheck": __version__, "python": platform.python_version(),
@@ -94,13 +123,19 @@ def _described(found: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _remedy(item: dict[str, Any]) -> str:
+    if item["name"] == "browser":
+        return "apt-get install chromium, or set EDGECHECK_CHROMIUM"
+    verb = "--make" if item["problem"] == "has not been made" else "--repair"
+    return f"edgecheck doctor {verb} {item['name']}"
+
+
 def _text(found: list[dict[str, Any]]) -> str:
     lines = [f"edgecheck {__version__}, Python {platform.python_version()} on {platform.system()}", ""]
     for item in found:
         lines.append(f"{item['name']:<6} {item['problem'] or 'ready'}: {item['interpreter']}")
         if item["problem"]:
-            verb = "--make" if item["problem"] == "has not been made" else "--repair"
-            lines.append(f"       help: edgecheck doctor {verb} {item['name']}")
+            lines.append(f"       help: {_remedy(item)}")
     for name, purpose in OPTIONAL.items():
         lines.append(f"{name:<16} {'missing' if environments.missing([name]) else 'here'} ({purpose})")
     return "\n".join(lines)
