@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from tflm_rules import RULES
-from tflm_rules.checks import ACTIVATED, GENERIC_FOLDED, HELP, PAIRS, RANGE, SECOND, Rule
+from tflm_rules.checks import ACTIVATED, GENERIC_EMPTY, GENERIC_FOLDED, HELP, RANGE, Rule, counted
 
 
 def resolved(checkout: Path) -> list[tuple[str, int]]:
@@ -43,10 +43,10 @@ def main() -> int:
     options = parser.parse_args()
     path = options.out / "tflm.toml"
     parts = [path.read_text().split("[[limit]]")[0].split("[[op]]")[0].rstrip() + "\n"]
-    parts.append(_limit("[[limit]]", GENERIC_FOLDED))
+    parts += [_limit("[[limit]]", rule) for rule in (GENERIC_FOLDED, GENERIC_EMPTY)]
     for op, line in resolved(options.checkout):
         parts.append(f'[[op]]\nop = "{op}"\nsource = ["resolver:{line}"]\n')
-        rules = [*RULES.get(op, []), *([SECOND] if op in PAIRS else []), *([RANGE] if op in ACTIVATED else [])]
+        rules = [*counted(op), *RULES.get(op, []), *([RANGE] if op in ACTIVATED else [])]
         parts += [_limit("[[op.limit]]", rule) for rule in rules]
     path.write_text("\n".join(parts))
     return 0
@@ -54,7 +54,8 @@ def main() -> int:
 
 def _limit(head: str, rule: Rule) -> str:
     id, require, say, place = rule
-    text = f"{head}\nid = {json.dumps(id)}\nrequire = '{require}'\notherwise = \"rejected\"\nsay = {json.dumps(say)}\nsource = {json.dumps(['kernels:' + place])}\n"
+    source = place if place.startswith("interpreter:") else f"kernels:{place}"
+    text = f"{head}\nid = {json.dumps(id)}\nrequire = '{require}'\notherwise = \"rejected\"\nsay = {json.dumps(say)}\nsource = {json.dumps([source])}\n"
     return text + (f"help = {json.dumps(HELP[id])}\n" if id in HELP else "")
 
 

@@ -13,7 +13,7 @@ from tflm_rules.checks import (
     Rule,
     convolution,
     dtype,
-    inputs,
+    multiplier,
     quantized,
     rank,
     same,
@@ -37,6 +37,17 @@ SIGNED_ELEMENTS: list[Rule] = [
         "elementwise.cc:148",
     ),
 ]
+
+# The shapes of a BATCH_MATMUL's inputs with ones in front, up to the larger rank.
+RANK = "max(len(shape1(in[0])), len(shape1(in[1])))"
+LEFT = f"([1 for i in 1..{RANK} - len(shape1(in[0]))] + shape1(in[0]))"
+RIGHT = f"([1 for i in 1..{RANK} - len(shape1(in[1]))] + shape1(in[1]))"
+COMPARED_SCALES: Rule = (
+    "scales",
+    'in[0].dtype != "int8" or all(0 < known(t.scale, 0) and known(t.scale, 0) < 1 for t in [in[0], in[1]])',
+    "int8 inputs need scales between 0 and 1: else the kernel aborts",
+    "comparisons.cc:569",
+)
 
 RULES: dict[str, list[Rule]] = {
     "ABS": [
@@ -135,6 +146,12 @@ RULES: dict[str, list[Rule]] = {
             "softmax_common.cc:52",
         ),
         rank(1, 8, "softmax_common.cc:152"),
+        (
+            "beta",
+            'in[0].dtype != "int8" or not quantized(in[0]) or attr.beta * in[0].scale * 67108864 > 1',
+            "beta times the scale of an int8 input must be more than 2^-26: else the kernel aborts",
+            "softmax_common.cc:121",
+        ),
         symmetric("softmax_common.cc:91", "in[0]", "out[0]"),
         (
             "output-scale",
@@ -144,7 +161,6 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "QUANTIZE": [
-        inputs("1", "quantize_common.cc:36"),
         (
             "output-quantized",
             "quantized(out[0]) and not per_channel(out[0])",
@@ -180,13 +196,14 @@ RULES: dict[str, list[Rule]] = {
             "an integer output must have quantisation parameters",
             "add_common.cc:41",
         ),
+        multiplier("add_common.cc:60"),
     ],
     "SUB": [
         dtype(("float32", "int32", "int8", "int16"), "sub.cc:194", "out[0]"),
         unquantized_int32("sub_common.cc:103", "in[0]", "in[1]", "out[0]"),
+        multiplier("sub_common.cc:62"),
     ],
     "MUL": [
-        inputs("2", "mul_common.cc:52"),
         same("mul_common.cc:55", "in[0]", "in[1]"),
         dtype(("int8", "int16", "int32", "float32"), "mul.cc:56"),
         symmetric("mul_common.cc:73", "in[0]", "in[1]", "out[0]"),
@@ -206,7 +223,6 @@ RULES: dict[str, list[Rule]] = {
     **shared(
         ("FLOOR_DIV", "FLOOR_MOD"),
         [
-            inputs("2", "floor_div.cc:37"),
             same("floor_div.cc:50", "in[0]", "in[1]"),
             ("output-dtype", "in[0].dtype == out[0].dtype", "input and output types must be equal", "floor_div.cc:51"),
             dtype(FLOAT, "floor_div.cc:117"),
@@ -217,14 +233,13 @@ RULES: dict[str, list[Rule]] = {
         [dtype(("float32", "int8", "int16", "int32", "int64"), "maximum_minimum.cc:55", "out[0]")],
     ),
     "SQUARED_DIFFERENCE": [
-        inputs("2", "squared_difference.cc:91"),
         same("squared_difference.cc:106", "in[0]", "in[1]"),
         dtype(("float32", "int32", "int8", "int16"), "squared_difference.cc:254"),
         symmetric("squared_difference.cc:136", "in[0]", "in[1]", "out[0]"),
     ],
-    **shared(("EQUAL", "NOT_EQUAL"), [dtype(("bool", *COMPARED), "comparisons.cc:120")]),
-    "GREATER": [dtype((*COMPARED, "int16"), "comparisons.cc:303")],
-    **shared(("GREATER_EQUAL", "LESS", "LESS_EQUAL"), [dtype(COMPARED, "comparisons.cc:381")]),
+    **shared(("EQUAL", "NOT_EQUAL"), [dtype(("bool", *COMPARED), "comparisons.cc:120"), COMPARED_SCALES]),
+    "GREATER": [dtype((*COMPARED, "int16"), "comparisons.cc:303"), COMPARED_SCALES],
+    **shared(("GREATER_EQUAL", "LESS", "LESS_EQUAL"), [dtype(COMPARED, "comparisons.cc:381"), COMPARED_SCALES]),
     **shared(
         ("ARG_MAX", "ARG_MIN"),
         [
@@ -234,7 +249,18 @@ RULES: dict[str, list[Rule]] = {
         ],
     ),
     **shared(("AVERAGE_POOL_2D", "MAX_POOL_2D"), POOL),
-    "L2_POOL_2D": [dtype(FLOAT, "l2_pool_2d.cc:Prepare"), same("l2_pool_2d.cc:Prepare")],
+    "L2_POOL_2D": [
+        dtype(FLOAT, "l2_pool_2d.cc:78"),
+        same("l2_pool_2d.cc:56"),
+        rank(4, 4, "l2_pool_2d.cc:54"),
+        rank(4, 4, "l2_pool_2d.cc:55", "out[0]"),
+        (
+            "window",
+            'attr.padding == "SAME" or (shape1(in[0])[1] >= attr.filter_height and shape1(in[0])[2] >= attr.filter_width)',
+            "without padding the window must fit into the input",
+            "l2_pool_2d.cc:72",
+        ),
+    ],
     "CONV_2D": [
         *convolution("conv_common.cc", 159, 184, "in[0]", "(shape1(in[1]) + [0])[0]", "0", '["int4", "int8"]'),
         (
@@ -250,7 +276,7 @@ RULES: dict[str, list[Rule]] = {
     "TRANSPOSE_CONV": [
         (
             "hybrid",
-            '(in[2].dtype == in[1].dtype and in[2].dtype in ["float32", "int8"]) or (in[2].dtype == "int16" and in[1].dtype == "int8")',
+            '(in[2].dtype == in[1].dtype and in[2].dtype in ["float32", "int8", "int16"]) or (in[2].dtype == "int16" and in[1].dtype == "int8")',
             "weights must be float32 for float32, int8 for int8 and int16 inputs",
             "transpose_conv.cc:172",
         ),
@@ -297,7 +323,6 @@ RULES: dict[str, list[Rule]] = {
             "the output must have the rank of the inputs",
             "batch_matmul_common.cc:37",
         ),
-        inputs("2", "batch_matmul.cc:180"),
         dtype(F816, "batch_matmul.cc:191"),
         same("batch_matmul.cc:199", "in[0]", "in[1]"),
         ("output-dtype", "in[0].dtype == out[0].dtype", "input and output types must be equal", "batch_matmul.cc:201"),
@@ -309,6 +334,12 @@ RULES: dict[str, list[Rule]] = {
             "shape1(in[0])[-2 if attr.adj_x else -1] == shape1(in[1])[-1 if attr.adj_y else -2]",
             "the inner dimensions must be equal",
             "batch_matmul.cc:276",
+        ),
+        (
+            "output-size",
+            f"prod([1] + shape1(out[0])) == prod([{LEFT}[i] if {LEFT}[i] != 1 else {RIGHT}[i] for i in 0..{RANK} - 3]) * shape1(in[0])[-1 if attr.adj_x else -2] * shape1(in[1])[-2 if attr.adj_y else -1]",
+            "the output must have as many elements as the product",
+            "batch_matmul_common.cc:65",
         ),
     ],
 }

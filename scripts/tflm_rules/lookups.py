@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tflm_rules.checks import BATCH, F8, F816, SPACE, Rule, constant, dtype, inputs, rank, same, shapes, shared
+from tflm_rules.checks import BATCH, F8, F816, SPACE, Rule, constant, dtype, rank, same, shapes, shared
 
 RULES: dict[str, list[Rule]] = {
     "GATHER": [
-        inputs("2", "gather.cc:103"),
         ("index-dtype", 'in[1].dtype == "int32"', "the indices must be int32", "gather.cc:122"),
         dtype(F8, "gather.cc:137"),
         (
@@ -23,7 +22,6 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "GATHER_ND": [
-        inputs("2", "gather_nd.cc:34"),
         dtype(F8, "gather_nd.cc:51"),
         ("index-dtype", 'in[1].dtype == "int32"', "the indices must be int32", "gather_nd.cc:60"),
         rank(1, 8, "gather_nd.cc:69"),
@@ -42,7 +40,6 @@ RULES: dict[str, list[Rule]] = {
             "the output must have the stated shape",
             "broadcast_to.cc:71",
         ),
-        inputs("2", "broadcast_to.cc:77"),
         ("shape-dtype", 'in[1].dtype in ["int32", "int64"]', "the shape must be int32 or int64", "broadcast_to.cc:90"),
         same("broadcast_to.cc:92"),
         constant("in[1]", "broadcast_to.cc:98"),
@@ -56,7 +53,6 @@ RULES: dict[str, list[Rule]] = {
         rank(0, 5, "broadcast_to.cc:47", "out[0]"),
     ],
     "BROADCAST_ARGS": [
-        inputs("2", "broadcast_args.cc:32"),
         dtype(("int32", "int64"), "broadcast_args.cc:43"),
         same("broadcast_args.cc:45", "in[0]", "in[1]"),
         ("output-dtype", "in[0].dtype == out[0].dtype", "types must be equal", "broadcast_args.cc:46"),
@@ -84,7 +80,6 @@ RULES: dict[str, list[Rule]] = {
         dtype(("float32", "int32", "int8"), "fill.cc:125", "in[1]"),
     ],
     "CUMSUM": [
-        inputs("2", "cumsum.cc:48"),
         dtype(F8, "cumsum.cc:58"),
         ("axis-dtype", 'in[1].dtype == "int32" and size(in[1]) == 1', "the axis must be one int32", "cumsum.cc:60"),
         rank(1, 8, "cumsum.cc:64"),
@@ -117,7 +112,6 @@ RULES: dict[str, list[Rule]] = {
     ],
     **shared(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), BATCH),
     "REVERSE_V2": [
-        inputs("2", "reverse.cc:47"),
         rank(1, 1, "reverse.cc:60", "in[1]"),
         rank(0, 8, "reverse.cc:61"),
         dtype(("int32", "float32", "uint8", "int8", "int16", "int64", "bool"), "reverse.cc:64"),
@@ -127,11 +121,10 @@ RULES: dict[str, list[Rule]] = {
     "SELECT_V2": [
         (
             "broadcast",
-            "len(shape1(out[0])) == max(len(shape1(in[0])), len(shape1(in[1])), len(shape1(in[2]))) and all(all(i >= len(shape1(t)) or shape1(t)[len(shape1(t)) - 1 - i] in [1, shape1(out[0])[len(shape1(out[0])) - 1 - i]] for i in 0..len(shape1(out[0])) - 1) for t in inputs)",
+            "shape1(in[0]) == shape1(in[1]) and shape1(in[1]) == shape1(in[2]) or all(prod([1] + shape1(t)) == 1 for t in inputs + outputs) or len(shape1(out[0])) == max(len(shape1(in[0])), len(shape1(in[1])), len(shape1(in[2]))) and all(all(i >= len(shape1(t)) or shape1(t)[len(shape1(t)) - 1 - i] in [1, shape1(out[0])[len(shape1(out[0])) - 1 - i]] for i in 0..len(shape1(out[0])) - 1) for t in inputs)",
             "the shapes must broadcast to the output's",
             "select.cc:67",
         ),
-        inputs("3", "select.cc:78"),
         ("condition", 'in[0].dtype == "bool"', "the condition must be bool", "select.cc:95"),
         same("select.cc:96", "in[1]", "in[2]"),
         dtype(F816, "select.cc:176", "in[1]"),
@@ -155,7 +148,6 @@ RULES: dict[str, list[Rule]] = {
         dtype(F8, "add_n.cc:125"),
     ],
     "DYNAMIC_UPDATE_SLICE": [
-        inputs("3", "dynamic_update_slice.cc:127"),
         same("dynamic_update_slice.cc:149", "in[0]", "in[1]"),
         (
             "index-dtype",
@@ -172,7 +164,6 @@ RULES: dict[str, list[Rule]] = {
         dtype(("float32", "int8", "int16", "int32"), "dynamic_update_slice.cc:217"),
     ],
     "EMBEDDING_LOOKUP": [
-        inputs("2", "embedding_lookup.cc:69"),
         rank(1, 1, "embedding_lookup.cc:77"),
         ("index-dtype", 'in[0].dtype == "int32"', "the indices must be int32", "embedding_lookup.cc:78"),
         rank(2, 8, "embedding_lookup.cc:83", "in[1]"),
@@ -280,7 +271,6 @@ RULES: dict[str, list[Rule]] = {
         ("scores-dtype", 'in[1].dtype == "float32"', "the scores must be float32", "detection_postprocess.cc:765"),
     ],
     "ASSIGN_VARIABLE": [
-        inputs("2", "assign_variable.cc:54"),
         (
             "handle",
             'in[0].dtype in ["resource", "int32"]',

@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
-from tflm_rules.checks import F8, F816, REDUCE, Rule, constant, dtype, equal_quantization, inputs, rank, same, shared
+from tflm_rules.checks import F8, F816, REDUCE, Rule, constant, dtype, equal_quantization, rank, same, shared
+
+IN_RANGE = "not const(in[1]) or len(shape1(in[0])) == 0 or all(v >= -len(shape1(in[0])) and v < len(shape1(in[0])) for v in value(in[1]))"
+AXES: Rule = ("axes", IN_RANGE, "the axes must lie within the rank", "reduce_common.cc:174")
+AXES_FLOAT: Rule = (
+    "axes",
+    f'in[0].dtype != "float32" or {IN_RANGE}',
+    "the axes must lie within the rank",
+    "reduce_common.cc:318",
+)
+# The axis of EXPAND_DIMS, counted from the front.
+AXIS = "(value(in[1])[0] if value(in[1])[0] >= 0 else value(in[1])[0] + len(shape1(in[0])) + 1)"
+
+
+def _index(t: int) -> str:
+    """The i-th 32-bit word of an index tensor: int64 ones are read as pairs."""
+    v = f"value(in[{t}])"
+    return f'({v}[i] if in[{t}].dtype == "int32" else {v}[i // 2] if i % 2 == 0 else -1 if {v}[i // 2] < 0 else 0)'
+
+
+def _sliced() -> str:
+    """The output's shape of a STRIDED_SLICE (strided_slice_logic.h:142)."""
+    size, stride = "shape1(in[0])[i]", _index(3)
+    bit = "(attr.{mask} // 2 ** i) % 2 == 1"
+    begin_mask, end_mask, shrink = (bit.format(mask=mask) for mask in ("begin_mask", "end_mask", "shrink_axis_mask"))
+
+    def place(t: int, masked: str, forward: str, backward: str) -> str:
+        word = _index(t)
+        at = f"({word} + ({size} if {word} < 0 else 0))"
+        return (
+            f"(({forward} if {masked} else min(max({at}, 0), {size})) if {stride} > 0 else "
+            f"({backward} if {masked} else min(max({at}, -1), {size} - 1)))"
+        )
+
+    begin = place(1, begin_mask, "0", f"{size} - 1")
+    end = place(2, end_mask, size, "-1")
+    length = f"max(ceil(({end} - {begin}) / {stride}), 0)"
+    return f"[{length} for i in 0..len(shape1(in[0])) - 1 if not ({shrink})]"
+
 
 RULES: dict[str, list[Rule]] = {
     "RESHAPE": [
-        inputs("1, 2", "reshape_common.cc:88"),
         same("reshape_common.cc:77"),
         (
             "same-size",
@@ -22,7 +59,6 @@ RULES: dict[str, list[Rule]] = {
             "the output must be the input without the squeezed dimensions",
             "squeeze.cc:83",
         ),
-        inputs("1", "squeeze.cc:48"),
         rank(0, 8, "squeeze.cc:61"),
         (
             "same-size",
@@ -38,19 +74,18 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "EXPAND_DIMS": [
+        ("axis-rank", "len(shape1(in[1])) <= 1", "the axis must be one number", "expand_dims.cc:36"),
         (
             "output-shape",
-            "not const(in[1]) or size(in[1]) != 1 or shape1(out[0]) == shape1(in[0])[0:(value(in[1])[0] if value(in[1])[0] >= 0 else value(in[1])[0] + len(shape1(in[0])) + 1)] + [1] + shape1(in[0])[(value(in[1])[0] if value(in[1])[0] >= 0 else value(in[1])[0] + len(shape1(in[0])) + 1):]",
+            f"not const(in[1]) or ({AXIS} in 0..len(shape1(in[0])) and shape1(out[0]) == shape1(in[0])[0:{AXIS}] + [1] + shape1(in[0])[{AXIS}:])",
             "the output must be the input with one dimension more",
             "expand_dims.cc:73",
         ),
-        inputs("2", "expand_dims.cc:90"),
         constant("in[1]", "expand_dims.cc:102"),
         ("axis-dtype", 'in[1].dtype == "int32"', "the axis must be int32", "expand_dims.cc:46"),
         dtype(F816, "expand_dims.cc:140"),
     ],
     "TRANSPOSE": [
-        inputs("2", "transpose_common.cc:27"),
         rank(0, 5, "transpose_common.cc:33"),
         same("transpose_common.cc:35"),
         constant("in[1]", "transpose_common.cc:37"),
@@ -59,6 +94,12 @@ RULES: dict[str, list[Rule]] = {
             "shape1(in[1]) == [len(shape1(in[0]))]",
             "the permutation must be as long as the rank",
             "transpose_common.cc:44",
+        ),
+        (
+            "permutation-range",
+            "not const(in[1]) or all(v >= 0 and v < len(shape1(in[0])) for v in value(in[1]))",
+            "the permutation must name dimensions, counted from 0",
+            "transpose_common.cc:46",
         ),
         dtype(F816, "transpose.cc:64"),
     ],
@@ -71,7 +112,7 @@ RULES: dict[str, list[Rule]] = {
         ),
         dtype(("float32", "int8", "int16", "int32", "int64", "bool"), "concatenation.cc:148"),
         same("concatenation.cc:154"),
-        ("inputs", "len(inputs) <= 10", "at most 10 inputs", "concatenation.cc:158"),
+        ("inputs", "len(inputs) == arity and arity <= 10", "at most 10 inputs, none left out", "concatenation.cc:158"),
         (
             "same-inputs",
             "all(t.dtype == in[0].dtype for t in inputs)",
@@ -105,7 +146,6 @@ RULES: dict[str, list[Rule]] = {
         dtype(("float32", "int8", "int16", "int32"), "split.cc:111", "in[1]"),
     ],
     "SPLIT_V": [
-        inputs("3", "split_v.cc:75"),
         constant("in[2]", "split_v.cc:82"),
         (
             "axis",
@@ -116,18 +156,28 @@ RULES: dict[str, list[Rule]] = {
         dtype(("float32", "int8", "int16", "int32"), "split_v.cc:114"),
     ],
     "SLICE": [
-        inputs("3", "slice.cc:50"),
         ("index-dtype", 'in[1].dtype in ["int32", "int64"]', "begin must be int32 or int64", "slice.cc:109"),
         dtype(("float32", "int32", "int8", "int16", "bool"), "slice.cc:151"),
     ],
     "STRIDED_SLICE": [
         (
             "output-shape",
-            "not (const(in[1]) and const(in[2]) and const(in[3])) or any(v <= 0 for v in value(in[3])) or [max(ceil(((shape1(in[0])[i] if (attr.end_mask // 2 ** i) % 2 == 1 else min(max(value(in[2])[i] + (shape1(in[0])[i] if value(in[2])[i] < 0 else 0), 0), shape1(in[0])[i])) - (0 if (attr.begin_mask // 2 ** i) % 2 == 1 else min(max(value(in[1])[i] + (shape1(in[0])[i] if value(in[1])[i] < 0 else 0), 0), shape1(in[0])[i]))) / value(in[3])[i]), 0) for i in 0..len(shape1(in[0])) - 1 if not ((attr.shrink_axis_mask // 2 ** i) % 2 == 1)] == shape1(out[0])",
+            f"not (const(in[1]) and const(in[2]) and const(in[3])) or {_sliced()} == shape1(out[0])",
             "the output must have the slice's shape",
             "strided_slice_common.cc:118",
         ),
-        inputs("4", "strided_slice_common.cc:139"),
+        (
+            "strides",
+            f"not const(in[3]) or all({_index(3)} != 0 for i in 0..len(shape1(in[0])) - 1)",
+            "no stride may be 0",
+            "strided_slice_common.cc:99",
+        ),
+        (
+            "index-dtype",
+            'all(t.dtype in ["int32", "int64"] for t in [in[1], in[2], in[3]])',
+            "begin, end and strides must be int32 (int64 ones are read as pairs of int32)",
+            "strided_slice_common.cc:77",
+        ),
         rank(0, 4, "strided_slice_common.cc:142"),
         (
             "constant",
@@ -140,7 +190,6 @@ RULES: dict[str, list[Rule]] = {
     **shared(
         ("PAD", "PADV2"),
         [
-            inputs("2, 3", "pad_common.cc:36"),
             same("pad_common.cc:53"),
             rank(0, 5, "pad_common.cc:56"),
             constant("in[1]", "pad_common.cc:72"),
@@ -178,14 +227,13 @@ RULES: dict[str, list[Rule]] = {
         ],
     ),
     "MIRROR_PAD": [
-        same("mirror_pad.cc:138"),
         (
             "paddings-dtype",
             'in[1].dtype in ["int32", "int64"]',
             "the paddings must be int32 or int64",
             "mirror_pad.cc:69",
         ),
-        dtype(F8, "mirror_pad.cc:146"),
+        dtype(F8, "mirror_pad.cc:146", "out[0]"),
         (
             "paddings-rank",
             "len(shape1(in[1])) == 2 and shape1(in[1])[0] == len(shape1(in[0]))",
@@ -193,20 +241,20 @@ RULES: dict[str, list[Rule]] = {
             "mirror_pad.cc:181",
         ),
     ],
-    "MEAN": [*REDUCE, dtype(F816, "reduce_common.cc:346")],
-    "SUM": [*REDUCE, same("reduce_common.cc:368"), dtype(F816, "reduce_common.cc:406")],
+    "MEAN": [*REDUCE, AXES_FLOAT, dtype(F816, "reduce_common.cc:346")],
+    "SUM": [*REDUCE, AXES_FLOAT, same("reduce_common.cc:368"), dtype(F816, "reduce_common.cc:406")],
     **shared(
         ("REDUCE_MAX", "REDUCE_MIN"),
         [
             *REDUCE,
+            AXES,
             same("reduce_common.cc:149"),
             dtype(F8, "reduce_common.cc:188"),
             equal_quantization("reduce_common.cc:174"),
         ],
     ),
-    "REDUCE_ALL": [*REDUCE, dtype(("bool",), "reduce_common.cc:268"), same("reduce_common.cc:417")],
+    "REDUCE_ALL": [*REDUCE, AXES, dtype(("bool",), "reduce_common.cc:268"), same("reduce_common.cc:417")],
     "RESIZE_BILINEAR": [
-        inputs("2", "resize_bilinear.cc:36"),
         rank(4, 4, "resize_bilinear.cc:46"),
         rank(1, 1, "resize_bilinear.cc:47", "in[1]"),
         ("size-dtype", 'in[1].dtype == "int32"', "the size must be int32", "resize_bilinear.cc:49"),
@@ -220,7 +268,6 @@ RULES: dict[str, list[Rule]] = {
         dtype(F8, "resize_bilinear.cc:103", "out[0]"),
     ],
     "RESIZE_NEAREST_NEIGHBOR": [
-        inputs("2", "resize_nearest_neighbor.cc:38"),
         rank(4, 4, "resize_nearest_neighbor.cc:50"),
         (
             "size-dtype",
