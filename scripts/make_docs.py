@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import gzip
 import os
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
-from edgecheck.cli import HELP, VERBS, ops
+from edgecheck.cli import HELP, VERBS, ops, parser
 from edgecheck.probing import report
 from edgecheck.tables import bundle, devices
 from edgecheck.tables.optable import every_limit
@@ -32,15 +30,7 @@ def command_line() -> str:
         "```\n",
     ]
     for verb in VERBS:
-        module = import_module(f"edgecheck.cli.{verb}")
-        parser = argparse.ArgumentParser(
-            prog=f"edgecheck {verb}",
-            description=module.HELP,
-            epilog=module.EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.configure(parser)
-        parts.append(f"\n## edgecheck {verb}\n\n```\n{parser.format_help()}```\n")
+        parts.append(f"\n## edgecheck {verb}\n\n```\n{parser(verb).format_help()}```\n")
     return "".join(parts)
 
 

@@ -10,9 +10,22 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
+from edgecheck.exporters import InputSpec
 
 #: An unrolled loop longer than this is no model for a device any more.
 LONGEST_LOOP = 256
+
+
+def free_shapes(inputs: Sequence[InputSpec]) -> tuple[dict[int, Any], ...] | None:
+    """torch.export's `dynamic_shapes`: for each input its free axes and their ranges; None where no input has any."""
+    import torch
+
+    if not any(spec.dynamic for spec in inputs):
+        return None
+    return tuple(
+        {item.axis % len(spec.shape): torch.export.Dim.DYNAMIC(min=item.low, max=item.high) for item in spec.dynamic}
+        for spec in inputs
+    )
 
 
 def rewritten(program: Any, origins: Mapping[int, tuple[int, int]] | None = None) -> Any:

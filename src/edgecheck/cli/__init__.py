@@ -8,9 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from edgecheck import __version__
 from edgecheck.errors import EdgecheckError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 #: verb → (what it does, in the words of the overview)
 VERBS = {
@@ -118,20 +122,25 @@ def _run(arguments: list[str]) -> int:
         raise EdgecheckError(
             f"there is no verb '{verb}'", help=f"did you mean {near[0]}?" if near else "edgecheck --help lists them"
         )
+    try:
+        parsed = parser(verb).parse_args(arguments[1:])
+    except SystemExit as stop:  # argparse has already said why
+        return int(stop.code or 0)
+    code: int = import_module(f"edgecheck.cli.{verb}").run(parsed)
+    return code
+
+
+def parser(verb: str) -> ArgumentParser:
+    """What reads the arguments behind `edgecheck VERB`, and knows its help."""
     import argparse
 
     module = import_module(f"edgecheck.cli.{verb}")
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog=f"edgecheck {verb}",
         description=module.HELP,
         epilog=module.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    module.configure(parser)
-    try:
-        parsed = parser.parse_args(arguments[1:])
-    except SystemExit as stop:  # argparse has already said why
-        return int(stop.code or 0)
-    code: int = module.run(parsed)
-    return code
+    module.configure(made)
+    return made

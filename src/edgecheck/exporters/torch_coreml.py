@@ -104,7 +104,9 @@ def _source(loaded: Loaded, request: ExportRequest, rung: str) -> Any:
         names = [spec.name for spec in loaded.signature.outputs]
         inputs = [spec.name for spec in loaded.signature.inputs]
         return _traced(named.tuple_module(rewrite.rewritten(program), inputs, names), tensors)
-    program = torch.export.export(flat, tensors, dynamic_shapes=_shapes(loaded), strict=False)
+    program = torch.export.export(
+        flat, tensors, dynamic_shapes=rewrite.free_shapes(loaded.signature.inputs), strict=False
+    )
     return program.run_decompositions() if rung == "decomposed" else program.run_decompositions({})
 
 
@@ -137,17 +139,6 @@ def _traced(module: Any, tensors: tuple[Any, ...]) -> Any:
 
     with torch.no_grad():
         return torch.jit.trace(module, tensors, check_trace=False)
-
-
-def _shapes(loaded: Loaded) -> tuple[dict[int, Any], ...] | None:
-    import torch
-
-    if not any(spec.dynamic for spec in loaded.signature.inputs):
-        return None
-    return tuple(
-        {item.axis % len(spec.shape): torch.export.Dim.DYNAMIC(min=item.low, max=item.high) for item in spec.dynamic}
-        for spec in loaded.signature.inputs
-    )
 
 
 def _inputs(loaded: Loaded, *, dynamic: bool) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edgecheck import rewrite
 from edgecheck.exporters import Exported, ExportRequest, Loaded, Rung
 from edgecheck.places import source_line
 
@@ -52,7 +53,7 @@ def _dynamo(loaded: Loaded, request: ExportRequest, target: Path, *, dynamic: bo
         tensors(loaded) if loaded.form != "exported" else (),
         dynamo=True, opset_version=request.opset, input_names=names,
         output_names=[spec.name for spec in loaded.signature.outputs],
-        dynamic_shapes=_shapes(loaded) if dynamic and loaded.form != "exported" else None,
+        dynamic_shapes=rewrite.free_shapes(loaded.signature.inputs) if dynamic and loaded.form != "exported" else None,
         optimize=True, verbose=False,
     )  # fmt: skip
     assert program is not None
@@ -68,17 +69,6 @@ def _dynamo(loaded: Loaded, request: ExportRequest, target: Path, *, dynamic: bo
 def _too_large(loaded: Loaded) -> bool:
     """A protobuf ends at 2 GB; above, weights go into a file beside it."""
     return loaded.parameters * 4 > 1_900_000_000
-
-
-def _shapes(loaded: Loaded) -> tuple[dict[int, Any], ...] | None:
-    import torch
-
-    if not any(spec.dynamic for spec in loaded.signature.inputs):
-        return None
-    return tuple(
-        {item.axis % len(spec.shape): torch.export.Dim.DYNAMIC(min=item.low, max=item.high) for item in spec.dynamic}
-        for spec in loaded.signature.inputs
-    )
 
 
 def _places(model: Any) -> dict[str, str]:
