@@ -209,7 +209,15 @@ def test_partition_extremes():
     assert cut(chain("ADD", "ADD")).macs_supported == 1.0
     assert (cut(chain("MUL")).islands, cut(chain("MUL")).macs_supported) == (0, 0.0)
     assert cut(chain("ADD", "MUL", dynamic=True)).crossing_bytes is None
-    assert cut(chain("ADD", "MUL"), whole=True).islands == 0
+    assert cut(chain("ADD", "MUL"), taken="whole").islands == 0
+
+
+def test_a_target_that_takes_one_island_takes_the_largest():
+    made = cut(chain("ADD", "MUL", "ADD", "ADD", "MUL", "ADD"), taken="largest")
+    assert made.island_of == {(0, 2): 0, (0, 3): 0}
+    assert (made.islands, made.crossing_bytes) == (1, 101 + 103)
+    assert made.macs_supported == pytest.approx(20 / 100)
+    assert cut(chain("MUL"), taken="largest").islands == 0
 
 
 def test_branches_that_can_run_together_are_one_island():

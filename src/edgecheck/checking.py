@@ -100,7 +100,7 @@ def check_model(model: Model, chosen: Sequence[Selection]) -> CheckedModel:
     rewrites = partial(_rewrites, model.format)
     for one in chosen:
         verdicts = tuple(check(model, one.point))
-        made = partition(model, verdicts, partial(macs, dynamic=1), whole=one.point.table.partition == "whole")
+        made = partition(model, verdicts, partial(macs, dynamic=1), taken=one.point.table.partition)
         device = ", ".join(one.devices) or None
         found = (
             *findings(model, one.point, verdicts, device=device, rewrites=rewrites),

@@ -9,16 +9,20 @@ from edgecheck.results import NodeVerdict, Partition
 
 
 def partition(
-    model: Model, verdicts: Sequence[NodeVerdict], macs: Callable[[Node], int | None], *, whole: bool = False
+    model: Model, verdicts: Sequence[NodeVerdict], macs: Callable[[Node], int | None], *, taken: str = "islands"
 ) -> Partition:
-    """The cut of a model; `whole`: the target takes all of a model or nothing."""
+    """The cut of a model. `taken`: every island, only the "largest" of a graph, or the "whole" model or nothing."""
     on = {(v.node.graph, v.node.index): v.verdict == "supported" for v in verdicts}
-    if whole and not all(on.values()):
+    if taken == "whole" and not all(on.values()):
         on = dict.fromkeys(on, False)
     island_of: dict[tuple[int, int], int] = {}
     count = 0
     for graph in model.graphs:
         groups = _groups(graph.nodes, on)
+        if taken == "largest" and groups:
+            left = max(groups, key=len)
+            on.update(((node.graph, node.index), False) for group in groups if group is not left for node in group)
+            groups = [left]
         for group in groups:
             island_of.update(((node.graph, node.index), count) for node in group)
             count += 1

@@ -70,7 +70,7 @@ _CHOICES = {
     "of": ("supported", "fallback"),
     "format": ("onnx", "tflite", "coreml", "executorch"),
     "on_miss": ("fallback", "rejected"),
-    "partition": ("islands", "prefix", "whole"),
+    "partition": ("islands", "largest", "prefix", "whole"),
     "otherwise": ("fallback", "rejected"),
     "verdict": ("supported", "fallback", "rejected"),
 }

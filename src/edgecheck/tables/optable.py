@@ -71,7 +71,7 @@ class OpTable:
     versions: tuple[str, ...]
     closed_world: bool
     on_miss: Verdict
-    partition: Literal["islands", "prefix", "whole"]
+    partition: Literal["islands", "largest", "prefix", "whole"]
     notes: str
     settings: Mapping[str, Setting]
     sources: Mapping[str, Mapping[str, Any]]
