@@ -73,3 +73,24 @@ def test_squeeze_takes_leading_ones() -> None:
 
     assert verdict(squeeze(1, 5, 10)) == ("supported", None)
     assert verdict(squeeze(5, 1, 10)) == ("fallback", "leading")
+
+
+def test_what_users_reports_say() -> None:
+    gelu = {"op": "GELU", "i": [t8(1, 8)], "o": [t8(1, 8)], "a": {"approximate": True}}
+    assert verdict(gelu)[0] == "rejected"  # google-coral/edgetpu issues 667 and 818
+    order = {"t": "int32", "s": [4], "c": [0, 3, 1, 2]}
+    transpose = {"op": "TRANSPOSE", "i": [t8(1, 4, 4, 2), order], "o": [t8(1, 2, 4, 4)], "a": {}}
+    assert verdict(transpose) == ("unknown", "unspecified")  # issue 433
+
+
+def transpose_conv(version: int) -> dict[str, Any]:
+    size = {"t": "int32", "s": [4], "c": [1, 8, 8, 2]}
+    weights = t8(2, 2, 2, 4, c=True)
+    inputs = [size, weights, t8(1, 4, 4, 4)]
+    made = {"padding": "SAME", "stride_h": 2, "stride_w": 2}
+    return {"op": "TRANSPOSE_CONV", "v": version, "i": inputs, "o": [t8(1, 8, 8, 2)], "a": made}
+
+
+def test_a_newer_transposed_convolution_ends_the_compilation() -> None:
+    assert verdict(transpose_conv(4)) == ("rejected", "version-3")  # issue 845
+    assert verdict(transpose_conv(3)) == ("supported", None)
