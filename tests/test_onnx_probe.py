@@ -8,7 +8,7 @@ import pytest
 
 from edgecheck.errors import EdgecheckError
 from edgecheck.model import formats
-from edgecheck.oracles import onnx_cut, onnx_probe
+from edgecheck.oracles import onnx_alone, onnx_cut, onnx_probe
 
 CONV = {
     "op": "Conv", "opset": 17, "a": {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
@@ -105,6 +105,22 @@ def test_a_quantised_operator_keeps_its_neighbours(asked, tmp_path):
     alone = onnx_cut.cut(path, quantized=False)[asked]
     (tmp_path / "alone.onnx").write_bytes(alone.content)
     assert [node.op for node in formats.read(tmp_path / "alone.onnx").graphs[0].nodes] == [piece.op]
+
+
+def test_a_piece_is_asked_about_once_for_each_of_its_operators(tmp_path):
+    path = tmp_path / "qdq.onnx"
+    path.write_bytes(onnx_probe.write(QDQ))
+    asked = []
+
+    def judge(file, name, op):
+        asked.append((op, file.read_bytes()))
+        return ("fallback" if op == "Relu" else "supported"), name
+
+    answers = onnx_alone.answers(path, judge)
+    assert [(one.op, one.verdict) for one in answers] == [
+        ("DequantizeLinear", "supported"), ("Relu", "fallback"), ("QuantizeLinear", "supported"),
+    ]  # fmt: skip
+    assert len({content for _, content in asked}) == 1
 
 
 def test_a_stored_description_is_json_and_gives_the_same_node(tmp_path):

@@ -19,16 +19,23 @@ Verdicts = Callable[[Path, str, Mapping[str, str]], list[Answer]]
 INCONCLUSIVE = ("killed by", "no answer in")
 
 
-def asking(judge: Judge, whole: Whole | None = None, *, sizes: bool = False) -> Verdicts:
+def asking(
+    judge: Judge, whole: Whole | None = None, *, sizes: bool = False, patterns: onnx_cut.Patterns | None = None
+) -> Verdicts:
     """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`.
 
     With `whole`, a file of several operators is first asked about as it is, and is only cut where it is refused.
-    With `sizes`, what a file computes from the sizes of static tensors counts as constant where it is cut.
+    With `sizes`, what a file computes from the sizes of static tensors counts as constant where it is cut. With
+    `patterns`, an operator is asked about together with the chain behind it.
     """
 
     def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
         taken = None if whole is None else _taken_whole(model, whole)
-        return taken or answers(model, lambda file, name, op: _validated(file, *judge(file, name, op)), sizes=sizes)
+        if taken:
+            return taken
+        return answers(
+            model, lambda file, name, op: _validated(file, *judge(file, name, op)), sizes=sizes, patterns=patterns
+        )
 
     return verdicts
 
@@ -49,22 +56,27 @@ def _validated(model: Path, verdict: str, reason: str) -> tuple[str, str]:
     return (verdict, reason) if told is None else ("invalid", short(f"ONNX Runtime refuses it too: {told}"))
 
 
-def answers(model: Path, judge: Judge, *, sizes: bool = False) -> list[Answer]:
+def answers(
+    model: Path, judge: Judge, *, sizes: bool = False, patterns: onnx_cut.Patterns | None = None
+) -> list[Answer]:
     """One for each operator of the file, graphs depth-first. A file of one operator is asked about as it is."""
     read = formats.read(model)
     nodes = list(read.nodes)
     if len(nodes) == 1:
         verdict, reason = judge(model, nodes[0].name, nodes[0].op)
         return [Answer(graph=0, index=0, op=nodes[0].op, verdict=verdict, reason=reason)]
-    seen: dict[bytes | None, tuple[str, str]] = {None: ("inconclusive", "it cannot be cut out of its model")}
+    seen: dict[tuple[bytes, int], tuple[str, str]] = {}  # one file stands for an operator and for what is around it
     found = []
-    for node, piece in zip(nodes, onnx_cut.pieces(read, sizes=sizes), strict=True):
-        if piece.content not in seen:
-            with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-                file.write(piece.content or b"")
-                file.flush()
-                seen[piece.content] = judge(Path(file.name), node.name or f"node_{node.index}", node.op)
-        verdict, reason = seen[piece.content]
+    for node, piece in zip(nodes, onnx_cut.pieces(read, sizes=sizes, patterns=patterns), strict=True):
+        verdict, reason = "inconclusive", "it cannot be cut out of its model"
+        if piece.content is not None:
+            if (piece.content, piece.at) not in seen:
+                with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+                    file.write(piece.content)
+                    file.flush()
+                    name = node.name or f"node_{node.index}"
+                    seen[piece.content, piece.at] = judge(Path(file.name), name, node.op)
+            verdict, reason = seen[piece.content, piece.at]
         found.append(Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason))
     return found
 

@@ -10,6 +10,7 @@ package: nothing of it is kept here but the verdicts.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from edgecheck.model import formats
-from edgecheck.oracles import Answer, isolated, onnx_alone
+from edgecheck.oracles import Answer, Ran, isolated, onnx_alone
 
 NAME = "rknn-toolkit2"
 ENVIRONMENT = "rknn"
@@ -74,14 +75,16 @@ def warm_up() -> None:
 
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file."""
-    return onnx_alone.asking(partial(_judged, chip=target.removeprefix("rknn-")), sizes=True)(model, target, settings)
+    judge = partial(_judged, chip=target.removeprefix("rknn-"), seen={})
+    return onnx_alone.asking(judge, sizes=True)(model, target, settings)
 
 
-def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
-    path = str(model.resolve())
-    ran = isolated(lambda: _built(path, chip, chip in _INTEGERS), seconds=SECONDS)
-    if _IS_QUANTIZED in ran.text:
-        ran = isolated(lambda: _built(path, chip, False), seconds=SECONDS)
+def _judged(model: Path, name: str, op: str, *, chip: str, seen: dict[bytes, Ran]) -> tuple[str, str]:
+    """`seen`: what building said of a file, by its digest: the operators of one piece are asked about one by one."""
+    digest = hashlib.sha256(model.read_bytes()).digest()
+    if digest not in seen:
+        seen[digest] = _tried(str(model.resolve()), chip)
+    ran = seen[digest]
     text = _COLOUR.sub("", ran.text)
     lost = onnx_alone.gone(ran)
     if lost is not None:
@@ -95,6 +98,14 @@ def _judged(model: Path, name: str, op: str, *, chip: str) -> tuple[str, str]:
         return "rejected", f"{custom['op']} becomes a custom operator that must be registered"
     layers = [_Layer(**one.groupdict()) for line in text.splitlines() if (one := _LAYER.search(line))]
     return _placed(layers, name, op, [node.name for node in formats.read(model).nodes if node.name != name])
+
+
+def _tried(path: str, chip: str) -> Ran:
+    """What building the file said: as it is, where it brings its own scales."""
+    ran = isolated(lambda: _built(path, chip, chip in _INTEGERS), seconds=SECONDS)
+    if _IS_QUANTIZED in ran.text:
+        return isolated(lambda: _built(path, chip, False), seconds=SECONDS)
+    return ran
 
 
 def _takes_a_scalar(model: Path) -> bool:
