@@ -351,3 +351,16 @@ def test_a_default_that_was_filled_in_is_not_written():
     for text, expected in (("written(attr.group)", True), ("written(attr.dilations)", False)):
         assert evaluate(parse(text), asked) is expected
     assert evaluate(parse("exists(attr.dilations)"), asked) is True
+
+
+def test_a_graph_that_hands_an_input_straight_back():
+    """A Loop's body whose output is its own input, and one that computes it."""
+    state, made, after = (tensor(name) for name in ("state", "made", "after"))
+    loop = Node(graph=0, index=0, name="", op="Loop", version=16, inputs=(), outputs=(after,), attrs={}, subgraphs=(1,))
+
+    def ask(result):
+        body = Graph(index=1, name="body", inputs=(state,), outputs=(result,), nodes=(), parent=(0, 0))
+        edges = Edges.of([Graph(index=0, name="main", inputs=(), outputs=(after,), nodes=(loop,)), body])
+        return evaluate(parse("given_back"), Scope(node=loop, env={}, edges=edges))
+
+    assert [ask(state), ask(made)] == [True, False]

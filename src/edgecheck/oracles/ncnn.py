@@ -1,7 +1,8 @@
 """ncnn: whether pnnx turns each operator of an ONNX file into layers that ncnn has, and ncnn loads them.
 
 pnnx writes what it cannot convert under its own name, and ends with 0; `Net.load_param` then says which layer does not
-exist. Neither runs anything. ncnn has no second device: what does not load is `rejected`.
+exist. Neither runs anything. ncnn has no second device: what does not load is `rejected`. A recurrent layer is asked
+about with the Squeeze, or the Transpose and Reshape, that alone reads its sequence: pnnx knows it only so.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ TARGETS = ("ncnn",)
 SECONDS = 45.0
 MEMORY = 6 << 30  # bytes of address space; pnnx was seen to ask for 40 GB
 
+#: pnnx takes a recurrent layer only with what stands behind it in PyTorch's exports (pass_level2/nn_LSTM.cpp).
+_RECURRENT = dict.fromkeys(("LSTM", "GRU", "RNN"), (("Squeeze",), ("Transpose", "Reshape")))
 _MISSING = re.compile(r"layer (?P<layer>\S+) not exists or registered")
 _INVALID = re.compile(r"ort CreateSession failed (?P<why>.*)|ModelProto load failed")
 
@@ -90,4 +93,4 @@ def _loaded(folder: str) -> int:
     return int(net.load_param(f"{folder}/m.ncnn.param") or net.load_model(f"{folder}/m.ncnn.bin"))
 
 
-verdicts = onnx_alone.asking(_judged)
+verdicts = onnx_alone.asking(_judged, patterns=_RECURRENT)

@@ -17,6 +17,9 @@ from edgecheck.model import formats
 from edgecheck.model.graph import Graph, Model, Node, Tensor
 from edgecheck.oracles import onnx_probe
 
+#: Operator → chains of operators behind its first output, with which an engine takes it as one.
+Patterns = Mapping[str, tuple[tuple[str, ...], ...]]
+
 _BRANCHES = frozenset(
     {"then_branch", "else_branch", "body", "decoder", "encoder", "init_decoder", "score_mod", "prob_mod"}
 )
@@ -46,9 +49,14 @@ def cut(model: Path, *, quantized: bool = True) -> list[Piece]:
     return list(pieces(read, quantized=quantized))
 
 
-def pieces(model: Model, *, quantized: bool = True, sizes: bool = False) -> Iterator[Piece]:
-    """One for each node of every graph; `sizes`: what comes from the sizes of static tensors counts as constant."""
-    around = Neighbours(model, sizes=sizes)
+def pieces(
+    model: Model, *, quantized: bool = True, sizes: bool = False, patterns: Patterns | None = None
+) -> Iterator[Piece]:
+    """One for each node of every graph; `sizes`: what comes from the sizes of static tensors counts as constant.
+
+    With `patterns`, an operator at the head of such a chain is cut out together with it.
+    """
+    around = Neighbours(model, sizes=sizes, patterns=patterns or {})
     for node in model.nodes:
         spec = describe(node, around, quantized=quantized)
         content = None if spec is None else onnx_probe.write(spec)
@@ -59,8 +67,9 @@ def pieces(model: Model, *, quantized: bool = True, sizes: bool = False) -> Iter
 class Neighbours:
     """Who makes and who reads a tensor of the model."""
 
-    def __init__(self, model: Model, *, sizes: bool = False) -> None:
-        self.model, self.sizes = model, sizes
+    def __init__(self, model: Model, *, sizes: bool = False, patterns: Patterns | None = None) -> None:
+        self.model, self.sizes, self.patterns = model, sizes, patterns or {}
+        self.results = {id(t) for graph in model.graphs for t in graph.outputs}
         self.maker: dict[int, Node] = {}
         self.readers: dict[int, list[Node]] = {}
         for node in model.nodes:
@@ -94,6 +103,29 @@ class Neighbours:
         behind = [each[0] for each in readers if all(one.op.endswith(_TO_QUANTIZED) for one in each)]
         return list(dict.fromkeys(before)), behind if len(behind) == len(readers) else []
 
+    def pattern(self, node: Node) -> list[Node]:
+        """The chain behind a node with which it is taken as one: each link is read by the next alone."""
+        for ops in self.patterns.get(node.op, ()):
+            chain = [node]
+            for op in ops:
+                tensor = chain[-1].outputs[0] if chain[-1].outputs else None
+                readers = self.readers.get(id(tensor), [])
+                if len(readers) != 1 or readers[0].op != op or id(tensor) in self.results:
+                    break
+                chain.append(readers[0])
+            if len(chain) > len(ops):
+                return chain[1:]
+        return []
+
+    def unread(self, node: Node) -> int:
+        """How many of the last outputs of a node nobody reads."""
+        count = 0
+        for tensor in reversed(node.outputs):
+            if tensor is not None and (id(tensor) in self.readers or id(tensor) in self.results):
+                break
+            count += 1
+        return count
+
     def unit(self, node: Node) -> Node:
         """The operator that a QuantizeLinear or DequantizeLinear belongs to; the node itself elsewhere."""
         if node.op.endswith(_TO_QUANTIZED) and node.inputs and node.inputs[0] is not None:
@@ -120,8 +152,16 @@ def describe(node: Node, around: Neighbours, *, quantized: bool = True) -> dict[
             chain += [n for n in around.folded(tensor) if n.graph == node.graph and n not in chain]
         chain += [one] if one not in chain else []
     chain += [one for one in behind if one not in chain]
+    with_it = around.pattern(node) if node is unit else []
+    for one in with_it:
+        for tensor in (t for t in one.inputs[1:] if t is not None):
+            chain += [n for n in around.folded(tensor) if n.graph == node.graph and n not in chain]
+        chain += [one] if one not in chain else []
     written = [_node(one, around.model) for one in chain]
     place = chain.index(node)
+    if with_it and written[place] is not None:
+        kept = len(node.outputs) - around.unread(node)
+        written[place] = {**(written[place] or {}), "o": (written[place] or {})["o"][:kept]}
     if any(one is None for one in written) or not _typed(chain):
         return None
     spec: dict[str, Any] = {**(written[place] or {}), **_versions(around.model)}

@@ -34,6 +34,7 @@ class Edges:
     nodes: Mapping[int, tuple[Node, ...]] = field(default_factory=dict)  # of each graph, by its number
     computed: dict[int, bool] = field(default_factory=dict)  # what is known by now of tensors, by their identity
     outer: frozenset[int] = frozenset()  # the model's inputs and outputs
+    given_back: frozenset[int] = frozenset()  # graphs of which an input is itself an output
 
     @classmethod
     def of(cls, graphs: Sequence[Graph]) -> Edges:
@@ -49,7 +50,11 @@ class Edges:
                         consumers.setdefault(id(tensor), []).append(node)
         read = {key: tuple(nodes) for key, nodes in consumers.items()}
         outer = frozenset(id(tensor) for graph in graphs[:1] for tensor in (*graph.inputs, *graph.outputs))
-        return cls(producer, read, {graph.index: graph.nodes for graph in graphs}, outer=outer)
+        given_back = frozenset(
+            graph.index for graph in graphs if {id(t) for t in graph.inputs} & {id(t) for t in graph.outputs}
+        )
+        nodes = {graph.index: graph.nodes for graph in graphs}
+        return cls(producer, read, nodes, outer=outer, given_back=given_back)
 
 
 @dataclass(slots=True)
