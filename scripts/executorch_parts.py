@@ -73,6 +73,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "aten.masked_fill.Scalar": ("aten.where.self", OWN_CONSTANT),
     "aten.glu.default": ("aten.slice_copy.Tensor", "aten.sigmoid.default", "aten.mul.Tensor"),
     "aten.addcmul.default": ("aten.mul.Tensor", "aten.add.Tensor", "dim_order_ops._to_dim_order_copy.default"),
+    "aten.fill.Scalar": ("aten.full_like.default",),
+    "aten._weight_norm.default": ("aten.pow.Tensor_Scalar", "aten.sum.dim_IntList", "aten.div.Tensor", "aten.mul.Tensor"),
     "aten.contiguous.default": CLONE, "aten.select_scatter.default": ("aten.arange.start_step", "aten.eq.Scalar", "aten.expand_copy.default", UNSQUEEZE, *VIEW, "aten.where.self"),
 }  # fmt: skip
 
@@ -163,6 +165,11 @@ NO_KERNEL = tuple(
         "searchsorted.Tensor",
         "signbit.default",
         "sort.default",
+        "msort.default",
+        "quantile.default",
+        "quantile.scalar",
+        "nanquantile.default",
+        "nanquantile.scalar",
         "sort.stable",
         "argsort.default",
         "unique_consecutive.default",
