@@ -16,6 +16,29 @@ def test_stored_probes_are_judged_as_they_were_measured():
 X, C = tensor(1, 8, 16, 16), filled(8)
 FIVE = tensor(1, 2, 3, 4, 5)
 PADS = integers(0, 0, 1, 1, 0, 0, 1, 1)
+
+
+def recurrent(behind, direction="forward", given=(), **more):
+    """A layer of three steps, two sequences and three hidden units, with operators behind its sequence."""
+    ways = 2 if direction == "bidirectional" else 1
+    asked = spec("GRU", [tensor(3, 2, 4), filled(ways, 9, 4), filled(ways, 9, 3), *given], hidden_size=3, **more)
+    sequence = {"n": "y", "t": "float32", "s": [3, ways, 2, 3]}
+    return asked | {"a": asked["a"] | {"direction": direction}, "o": [sequence], "after": behind}
+
+
+SQUEEZED = [
+    {"op": "Squeeze", "a": {}, "i": [{"n": "y"}, integers(1) | {"n": "axes"}], "o": [{"n": "z", "t": "float32"}]}
+]
+
+
+def joined(*sizes):
+    turned = {"n": "t", "t": "float32"}
+    return [
+        {"op": "Transpose", "a": {"perm": [0, 2, 1, 3]}, "i": [{"n": "y"}], "o": [turned]},
+        {"op": "Reshape", "a": {}, "i": [turned, integers(*sizes) | {"n": "shape"}], "o": [{"n": "z", "t": "float32"}]},
+    ]
+
+
 CASES = {
     "pixel shuffle": (spec("DepthToSpace", [X], blocksize=2, mode="CRD"), "supported"),
     "the other order": (spec("DepthToSpace", [X], blocksize=2, mode="DCR"), "rejected"),
@@ -57,6 +80,12 @@ CASES = {
     "transposed convolution": (spec("ConvTranspose", [X, tensor(8, 4, 3, 3)]), "supported"),
     "transposed convolution, auto_pad": (spec("ConvTranspose", [X, filled(8, 4, 3, 3)], auto_pad="VALID"), "rejected"),
     "recurrent, alone": (spec("LSTM", [tensor(3, 2, 4), filled(1, 8, 4), filled(1, 8, 2)], hidden_size=2), "rejected"),
+    "recurrent, squeezed": (recurrent(SQUEEZED), "supported"),
+    "recurrent, backwards": (recurrent(SQUEEZED, "reverse"), "rejected"),
+    "recurrent, both ways": (recurrent(joined(0, 0, -1), "bidirectional"), "supported"),
+    "recurrent, both ways, sizes written": (recurrent(joined(3, 2, 6), "bidirectional"), "supported"),
+    "recurrent, both ways, the last size left open": (recurrent(joined(3, 2, -1), "bidirectional"), "rejected"),
+    "recurrent, other activations": (recurrent(SQUEEZED, activations=["Relu", "Relu"]), "rejected"),
     "comparison": (spec("Greater", [X, X]) | {"o": [{"t": "bool"}]}, "rejected"),
 }  # fmt: skip
 

@@ -132,7 +132,9 @@ def made_with(scope: Scope, tensor: Tensor, attribute: str) -> Any:
     """An attribute of the operator that makes it."""
     node = scope.edges.producer.get(id(tensor))
     value = None if node is None else node.attrs.get(attribute)
-    return Unknown(f"'{tensor.name}' is not made with {attribute}") if value is None else value
+    if value is None:
+        return Unknown(f"'{tensor.name}' is not made with {attribute}")
+    return list(value) if isinstance(value, tuple) else value
 
 
 def shape1(_: Scope, tensor: Tensor) -> Any:
