@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vela_rules.limits import TARGETS, Limit
 from vela_rules.report import limits_of, sections
-from vela_rules.semantics import CHECKED, fused, semantics
+from vela_rules.semantics import CHECKED, fused, seen, semantics
 
 
 def render(target: str, lines: list[str], measured: str, head: str) -> str:
@@ -35,21 +36,23 @@ def render(target: str, lines: list[str], measured: str, head: str) -> str:
     for limit, names in groups.values():
         parts.append(_limit(limit, names))
     listed = {section.name for section in ops}
-    return "\n".join([*parts, *(_refusable(target, op) for op in CHECKED if op not in listed), measured])
+    parts += _refusable(target, [op for op in CHECKED if op not in listed])
+    return "\n".join([*parts, measured])
 
 
-def _refusable(target: str, op: str) -> str:
-    """An operator that the report does not list, but for which Vela may refuse the whole file."""
-    entry = f'[[op]]\nop = "{op}"\nverdict = "fallback"\nsay = "Vela leaves {op} to the CPU"\nsource = ["report:1"]\n'
-    unread = () if op == "GATHER" else ("inputs-present",)  # only the checks of GATHER look at its inputs
-    checks = (one for one in (*semantics(op), *fused(target, op)) if one.id not in unread)
-    limits = [one for one in checks if one.otherwise == "rejected"]
-    return "\n".join([entry, *(_of_fallback(one) for one in limits)])
-
-
-def _of_fallback(limit: Limit) -> str:
-    text = _limit(limit, []).replace("[[op_limit]]\nops = []\n", "[[op.limit]]\n")
-    return text.replace("otherwise = ", 'of = "fallback"\notherwise = ', 1)
+def _refusable(target: str, ops: list[str]) -> Iterator[str]:
+    """Operators that the report does not list, but for which Vela may refuse the whole file."""
+    groups: dict[Limit, list[str]] = {}
+    for op in ops:
+        yield f'[[op]]\nop = "{op}"\nverdict = "fallback"\nsay = "Vela leaves {op} to the CPU"\nsource = ["report:1"]\n'
+        checks: Iterable[Limit] = (*semantics(op), *fused(target, op))
+        if op != "GATHER":  # no check of its own looks at its inputs
+            checks = (seen(op) if one.id == "inputs-present" else one for one in checks)
+        for one in checks:
+            if one.otherwise == "rejected":
+                groups.setdefault(one, []).append(op)
+    for limit, names in groups.items():
+        yield _limit(limit, names).replace("otherwise = ", 'of = "fallback"\notherwise = ', 1)
 
 
 def _limit(limit: Limit, names: list[str]) -> str:

@@ -130,6 +130,12 @@ RULES: dict[str, list[Rule]] = {
     "PRELU": [
         dtype(F816, "prelu.cc:75"),
         (
+            "rank",
+            'in[0].dtype != "float32" or all(len(shape1(t)) <= 4 for t in [in[0], in[1], out[0]])',
+            "float32 tensors must have at most 4 dimensions: else the kernel aborts",
+            "prelu_common.cc:58",
+        ),
+        (
             "alpha",
             'out[0].dtype != "int16" or in[1].dtype == "int8"',
             "an int16 PRELU needs int8 slopes",
@@ -235,6 +241,18 @@ RULES: dict[str, list[Rule]] = {
     "SQUARED_DIFFERENCE": [
         same("squared_difference.cc:106", "in[0]", "in[1]"),
         dtype(("float32", "int32", "int8", "int16"), "squared_difference.cc:254"),
+        (
+            "output-dtype",
+            'out[0].dtype in ["float32", "int32", "int8", "int16"]',
+            "the output must be float32, int32, int8 or int16",
+            "squared_difference.cc:254",
+        ),
+        (
+            "scales",
+            'in[0].dtype not in ["int8", "int16"] or (known(in[0].scale, 0) > 0 and known(in[1].scale, 0) > 0)',
+            "integer inputs need scales: else the kernel aborts",
+            "squared_difference.cc:72",
+        ),
         symmetric("squared_difference.cc:136", "in[0]", "in[1]", "out[0]"),
     ],
     **shared(("EQUAL", "NOT_EQUAL"), [dtype(("bool", *COMPARED), "comparisons.cc:120"), COMPARED_SCALES]),

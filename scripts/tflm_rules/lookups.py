@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from tflm_rules.checks import BATCH, F8, F816, SPACE, Rule, constant, dtype, rank, same, shapes, shared
 
+BATCHED = "(attr.batch_dims if attr.batch_dims >= 0 else attr.batch_dims + len(shape1(in[1])))"
+# The axes of a REVERSE_V2, counted from the front.
+REVERSED = "[a if a >= 0 else a + len(shape1(in[0])) for a in value(in[1])]"
+
 RULES: dict[str, list[Rule]] = {
     "GATHER": [
         ("index-dtype", 'in[1].dtype == "int32"', "the indices must be int32", "gather.cc:122"),
@@ -19,6 +23,12 @@ RULES: dict[str, list[Rule]] = {
             "attr.batch_dims <= (attr.axis if attr.axis >= 0 else attr.axis + len(shape1(in[0])))",
             "batch_dims must be at most the axis",
             "gather.cc:155",
+        ),
+        (
+            "batch-shape",
+            f"{BATCHED} in 0..len(shape1(in[0])) - 1 and {BATCHED} <= len(shape1(in[1])) and shape1(in[0])[0:{BATCHED}] == shape1(in[1])[0:{BATCHED}]",
+            "the first batch_dims dimensions of both inputs must be there and equal",
+            "gather.cc:156",
         ),
     ],
     "GATHER_ND": [
@@ -90,6 +100,12 @@ RULES: dict[str, list[Rule]] = {
             "cumsum.cc",
         ),
         same("cumsum.cc:69"),
+        (
+            "multiplier",
+            'in[0].dtype != "int8" or (known(in[0].scale, 0) > 0 and 2 * in[0].scale < 1048576 * known(out[0].scale, 0))',
+            "the input's scale must be positive and below 2^19 times the output's: else the kernel aborts",
+            "cumsum.cc:89",
+        ),
         shapes("cumsum.cc:70"),
     ],
     "SPACE_TO_DEPTH": [
@@ -116,6 +132,18 @@ RULES: dict[str, list[Rule]] = {
         rank(0, 8, "reverse.cc:61"),
         dtype(("int32", "float32", "uint8", "int8", "int16", "int64", "bool"), "reverse.cc:64"),
         ("axis-dtype", 'in[1].dtype == "int32"', "the axes must be int32", "reverse.cc:73"),
+        (
+            "axes",
+            f"size(in[1]) <= len(shape1(in[0])) and (not const(in[1]) or all(a in 0..len(shape1(in[0])) - 1 for a in {REVERSED}))",
+            "the axes must lie within the rank",
+            "reverse.cc:106",
+        ),
+        (
+            "contiguous",
+            f"not const(in[1]) or size(in[1]) <= 1 or (max({REVERSED}) - min({REVERSED}) + 1 == size(in[1]) and all(sum([1 for b in {REVERSED} if b == a]) == 1 for a in {REVERSED}))",
+            "the axes must follow on each other",
+            "reverse.cc:110",
+        ),
         same("reverse.cc:79"),
     ],
     "SELECT_V2": [
@@ -146,6 +174,12 @@ RULES: dict[str, list[Rule]] = {
             "add_n.cc:72",
         ),
         dtype(F8, "add_n.cc:125"),
+        (
+            "multiplier",
+            'out[0].dtype != "int8" or (known(in[0].scale, 0) > 0 and 2 * in[0].scale < 1048576 * known(out[0].scale, 0))',
+            "the inputs' scale must be positive and below 2^19 times the output's: else the kernel aborts",
+            "add_n.cc:115",
+        ),
     ],
     "DYNAMIC_UPDATE_SLICE": [
         same("dynamic_update_slice.cc:149", "in[0]", "in[1]"),
@@ -200,7 +234,12 @@ RULES: dict[str, list[Rule]] = {
             "weights, state and output must fit input and rank",
             "svdf_common.cc:411",
         ),
-        ("inputs", "exists(in[4]) and not exists(in[5])", "it takes five inputs", "svdf_common.cc:438"),
+        (
+            "inputs",
+            "arity == 5 and exists(in[0]) and exists(in[1]) and exists(in[2]) and exists(in[4])",
+            "it takes five inputs, of which only the bias may be left out",
+            "svdf_common.cc:438",
+        ),
         dtype(F8, "svdf_common.cc:402"),
         rank(2, 2, "svdf_common.cc:404"),
         rank(2, 2, "svdf_common.cc:412", "out[0]"),
@@ -263,6 +302,19 @@ RULES: dict[str, list[Rule]] = {
             'in[19].dtype == ("float32" if in[0].dtype == "float32" else "int16")',
             "the cell state must be float32 or int16",
             "unidirectional_sequence_lstm.cc:80",
+        ),
+        (
+            "state-dtype",
+            "in[18].dtype == in[0].dtype and out[0].dtype == in[0].dtype",
+            "hidden state and output must have the input's type",
+            "lstm_eval.cc:64",
+        ),
+        ("states-variable", "variable(in[18]) and variable(in[19])", "the states must be variables", "lstm_eval.cc:61"),
+        (
+            "biases",
+            "all(exists(t) and t.dtype == in[13].dtype for t in [in[12], in[13], in[14], in[15]])",
+            "all biases must be there and have one type",
+            "lstm_eval.cc:87",
         ),
         rank(3, 3, "lstm_eval_common.cc:91", "out[0]"),
     ],

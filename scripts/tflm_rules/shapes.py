@@ -227,12 +227,6 @@ RULES: dict[str, list[Rule]] = {
         ],
     ),
     "MIRROR_PAD": [
-        (
-            "paddings-dtype",
-            'in[1].dtype in ["int32", "int64"]',
-            "the paddings must be int32 or int64",
-            "mirror_pad.cc:69",
-        ),
         dtype(F8, "mirror_pad.cc:146", "out[0]"),
         (
             "paddings-rank",

@@ -34,9 +34,59 @@ CHECKED = (
     "TOPK_V2",
     "ARG_MIN",
     "REDUCE_PROD",
+    "CAST",
+    "EQUAL",
+    "NOT_EQUAL",
+    "LESS",
+    "LESS_EQUAL",
+    "GREATER",
+    "GREATER_EQUAL",
+    "LOGICAL_AND",
+    "LOGICAL_NOT",
+    "LOGICAL_OR",
+    "ADD_N",
+    "RANK",
+    "REDUCE_ALL",
+    "REDUCE_ANY",
+    "SELECT",
+    "SELECT_V2",
+    "SHAPE",
 )
 #: Those of them that carry a fused activation, which the reader takes apart.
 FUSED_UNLISTED = ("L2_POOL_2D", "L2_NORMALIZATION", "SVDF")
+
+
+#: What a check of its own reads the input of, even where there are no inputs at all.
+READ_FIRST = (
+    "ABS",
+    "ARG_MAX",
+    "AVERAGE_POOL_2D",
+    "DEPTHWISE_CONV_2D",
+    "ELU",
+    "EXP",
+    "EXPAND_DIMS",
+    "GELU",
+    "HARD_SWISH",
+    "LEAKY_RELU",
+    "MAX_POOL_2D",
+    "RESHAPE",
+    "RSQRT",
+    "SOFTMAX",
+    "SPLIT_V",
+    "SQUEEZE",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+)
+COMPARED = (
+    "DIV",
+    "EQUAL",
+    "NOT_EQUAL",
+    "LESS",
+    "LESS_EQUAL",
+    "GREATER",
+    "GREATER_EQUAL",
+    "LOGICAL_AND",
+    "LOGICAL_OR",
+)
 
 
 def refuse(id: str, require: str, say: str, place: str, help: str = "") -> Limit:
@@ -67,14 +117,14 @@ def _every(op: str) -> Iterator[Limit]:
     if op not in ("READ_VARIABLE", "ASSIGN_VARIABLE"):
         yield refuse(
             "scale-ratio",
-            f"not (quantized({f}) and quantized(out[0])) or (out[0].scale != 0 and {f}.scale / out[0].scale <= 3.4028234e38)",
+            f"not exists({f}) or not (quantized({f}) and quantized(out[0])) or (out[0].scale != 0 and {f}.scale / out[0].scale <= 3.4028234e38)",
             "input scale over output scale must be finite",
             "ConstraintQuantScaleInf",
         )
 
 
 def _present(op: str) -> Iterator[Limit]:
-    """The inputs that a check reads must be there."""
+    """The inputs that a check reads must be there: of every operator with inputs the first feature map."""
     pairs = (
         "MINIMUM",
         "MAXIMUM",
@@ -97,9 +147,39 @@ def _present(op: str) -> Iterator[Limit]:
         "GREATER",
         "GREATER_EQUAL",
     )
+    f = first(op)
+    if op in ("READ_VARIABLE", "ASSIGN_VARIABLE"):
+        return
     if op in (*pairs, "SPLIT", "TRANSPOSE_CONV"):
         there = "exists(in[0]) and exists(in[1])" + (" and exists(in[2])" if op == "TRANSPOSE_CONV" else "")
-        yield refuse("inputs-present", there, "its inputs must be there", "TensorFromUsage")
+    elif op in READ_FIRST:
+        there = f"exists({f})"
+    else:
+        yield seen(op)
+        return
+    if op in COMPARED:
+        there = f"arity == 0 or ({there})"
+    yield refuse("inputs-present", there, "its inputs must be there", "TensorFromUsage")
+
+
+def seen(op: str) -> Limit:
+    """The check that every operator with inputs has: of its first feature map."""
+    return refuse(
+        "inputs-present", f"arity == 0 or exists({first(op)})", "its inputs must be there", "ConstraintQuantScaleInf"
+    )
+
+
+def _stated(op: str) -> Iterator[Limit]:
+    """The options that a check reads must be in the file."""
+    read = {
+        "CONCATENATION": "axis",
+        "DEPTHWISE_CONV_2D": "depth_multiplier",
+        "FULLY_CONNECTED": "keep_num_dims",
+        "SOFTMAX": "beta",
+        "SPLIT": "num_splits",
+    }
+    if op in read:
+        yield refuse("options", f"written(attr.{read[op]})", "the file must hold its options", "CheckedPtr")
 
 
 def _convolutions(op: str) -> Iterator[Limit]:
@@ -282,7 +362,7 @@ def _splits(op: str) -> Iterator[Limit]:
 def _parameters(op: str) -> Iterator[Limit]:
     """STRIDED_SLICE, FULLY_CONNECTED and PAD."""
     if op == "STRIDED_SLICE":
-        yield refuse("four-inputs", "len(inputs) == 4", "there must be four inputs", "ConstraintStridedsliceInputCount")
+        yield refuse("four-inputs", "arity == 4", "there must be four inputs", "ConstraintStridedsliceInputCount")
     if op == "FULLY_CONNECTED":
         yield refuse(
             "keep-rank",
@@ -292,7 +372,7 @@ def _parameters(op: str) -> Iterator[Limit]:
         )
     if op == "PAD":
         dynamic = "not (exists(out[0].shape) and all(exists(d) for d in out[0].shape[(1 if out[0].rank > 1 else 0):]))"
-        yield refuse("two-inputs", "len(inputs) == 2", "there must be two inputs", "ConstraintPadInputCount")
+        yield refuse("two-inputs", "arity == 2", "there must be two inputs", "ConstraintPadInputCount")
         yield refuse(
             "padded-shape",
             f"{dynamic} or in[0].rank == 0 or (const(in[1]) and in[1].dtype in ['int32', 'int64', 'uint64'] and in[0].rank == out[0].rank and size(in[1]) >= 2 * in[0].rank and all(shape1(in[0])[i] + value(in[1])[2 * i] + value(in[1])[2 * i + 1] == shape1(out[0])[i] for i in 0..in[0].rank - 1))",
@@ -393,6 +473,7 @@ def _matmul(op: str) -> Iterator[Limit]:
 CHECKS = (
     _every,
     _present,
+    _stated,
     _convolutions,
     _types,
     _concatenation,

@@ -286,6 +286,7 @@ def read(spec: Spec) -> Model:
         graph=0, index=0, name=outputs[0].name if outputs and outputs[0] else spec["op"],
         op=spec["op"].removeprefix("CUSTOM:"), version=int(spec.get("v", 1)), inputs=inputs, outputs=outputs,
         attrs=attrs, custom=spec["op"].startswith("CUSTOM:"),
+        written=frozenset() if spec.get("unstated", spec.get("a") is None) else None,
     )  # fmt: skip
     free = tuple(t for t in inputs if t is not None and not t.const and not t.variable)
     graph = Graph(index=0, name="main", inputs=free, outputs=tuple(t for t in outputs if t), nodes=(node,))

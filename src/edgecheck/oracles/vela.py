@@ -111,10 +111,16 @@ def _answer(op: _Op, cpu: Counter[tuple[Any, ...]], reasons: Mapping[tuple[str, 
 
 def _refused(ops: list[_Op], failure: str) -> list[Answer]:
     """The file was not compiled: the operator an error names is rejected, the rest stays open."""
+    error = _INVALID.search(failure)
+    makers = [op for op in ops if error and error["op"] and error["name"] in op.outputs]
     return [
         Answer(graph=op.graph, index=op.index, op=op.op, verdict=verdict, reason=reason)
         for op in ops
-        for verdict, reason in [_refusal(op, failure, alone=len(ops) == 1)]
+        for verdict, reason in [
+            ("inconclusive", "the file was refused for another operator")
+            if makers and op not in makers
+            else _refusal(op, failure, alone=len(ops) == 1)
+        ]
     ]
 
 

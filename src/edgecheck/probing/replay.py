@@ -99,7 +99,8 @@ def model_of(spec: Mapping[str, Any], format: str) -> Model:
         return onnx_probe.read(spec)
     if format == "executorch":
         return programs.model_of({"op": spec["op"], "spec": spec})
-    return tflite_probe.read({**spec, "a": {**defaults(spec["op"]), **(spec.get("a") or {})}})
+    filled = {**defaults(spec["op"]), **(spec.get("a") or {})}
+    return tflite_probe.read({**spec, "a": filled, "unstated": spec.get("a") is None})
 
 
 def _of_types(row: Mapping[str, Any], types: list[str | None], target: TargetPoint) -> NodeVerdict:

@@ -13,7 +13,7 @@ from typing import Any
 from edgecheck.errors import FormatError
 from edgecheck.model.formats.flat import FlatBuffer, Table
 from edgecheck.model.formats.mapped import map_file, release, sha256
-from edgecheck.model.formats.tflite_options import CUSTOM, attributes, intermediates, operator_name
+from edgecheck.model.formats.tflite_options import CUSTOM, attributes, intermediates, operator_name, unstated
 from edgecheck.model.formats.tflite_tensors import Buffers, read_tensors
 from edgecheck.model.graph import Graph, Model, Node, Tensor
 
@@ -126,6 +126,7 @@ class _Subgraph:
                 outputs=outputs,
                 attrs=attrs,
                 subgraphs=_called(attrs, count),
+                written=frozenset() if unstated(operator) and not custom else None,
                 custom=custom,
             )
 

@@ -62,6 +62,11 @@ def attributes(operator: Table, op: str, *, custom: bool) -> dict[str, Any]:
     return defaults(op)
 
 
+def unstated(operator: Table) -> bool:
+    """Whether an operator has no option table at all."""
+    return not (operator.integer(_OPTIONS_TYPE, "B") or operator.integer(_OPTIONS_2_TYPE, "B"))
+
+
 def defaults(op: str) -> dict[str, Any]:
     """The attributes of a builtin operator whose file says none; {} for one without an option table."""
     return _fields(None, schema().options_of.get(op, ""))
