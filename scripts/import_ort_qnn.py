@@ -30,7 +30,7 @@ ONE = (
     "ReduceProd", "ReduceSum", "Relu", "Gelu", "com.microsoft::Gelu", "Elu", "Erf", "HardSigmoid", "HardSwish",
     "Sigmoid", "Slice", "LogSoftmax", "Softmax", "Sqrt", "Atan", "Asin", "Sin", "Cos", "Sign", "Tanh", "Exp", "Log",
     "LRN", "Ceil", "Floor", "Round", "Abs", "Neg", "DepthToSpace", "SpaceToDepth", "LpNormalization", "Clip", "Split",
-    "Pad", "CumSum",
+    "Pad", "CumSum", "ReduceLogSumExp",
 )  # fmt: skip
 TWO_ALIKE = ("Add", "Div", "Mul", "Pow", "Sub", "PRelu", "GridSample", "ScatterElements", "Concat", "Max", "Min")
 ALL = ("Conv", "ConvTranspose", "MatMul", "InstanceNormalization", "LayerNormalization", "RMSNormalization")
@@ -41,6 +41,8 @@ OPEN_ENDED = (*COMPARISONS, "ArgMax", "ArgMin")
 HALF_OPEN = ("Gemm", "Einsum", "Reciprocal")
 CLOSED = (*SAME_SCALE, *ONE, *TWO_ALIKE, *ALL, "BatchNormalization", "Where")
 JOINED = (*CLOSED, *OPEN_ENDED, *HALF_OPEN)
+#: Operators whose unit takes up a Relu or Clip before the QuantizeLinear that makes it needless.
+CLIPPED = (*ONE, *TWO_ALIKE, *ALL, *HALF_OPEN, "BatchNormalization", "Where")
 #: Operators that are looked at only after the provider's layout was applied, and under which condition they get there.
 LAYOUT = {
     "LRN": "in[0].rank in [3, 4] and static(in[0])",
@@ -186,7 +188,8 @@ def unit(op: str, place: int) -> str:
         asked += ["unit_scale(in[0]) == unit_scale(out[0])"]
     if op in BESIDES:
         asked += [BESIDES[op]]
-    return " and ".join(asked)
+    text = " and ".join(asked)
+    return text.replace("out[0]", "clipped(out[0])") if op in CLIPPED and op not in ("Split", "TopK") else text
 
 
 def entries() -> Iterator[tuple[str, str]]:
@@ -230,26 +233,39 @@ def cast(op: str) -> str:
 PLACES = {"Where": 1}
 QUANTISE = ["QuantizeLinear", "com.microsoft::QuantizeLinear"]
 DEQUANTISE = ["DequantizeLinear", "com.microsoft::DequantizeLinear"]
-SHORT = {"out[0]": "y", "inputs": "s", "in[": "s["}
+SHORT = {"clipped(out[0])": "z", "out[0]": "y", "inputs": "s", "in[": "s["}
 
 
-def joined(ops: Sequence[str], neighbour: str, read: str, made: str) -> str:
+def joined(ops: Sequence[str], loops: str) -> str:
     """When the neighbouring operator's unit forms, as seen from its DequantizeLinear or QuantizeLinear.
 
-    In the loops `c` is the neighbour's name, `s` what it reads, `y` its first output.
+    In the loops `c` is the neighbour's name, `s` what it reads, `y` its first output, `z` what the QuantizeLinear
+    reads: `y`, or what a needless Relu or Clip makes of it.
     """
     rules: dict[str, list[str]] = {}
     for op in ops:
         text = unit(op, PLACES.get(op, 0)).replace("op_version == 12", "env.file_opset in 12..21")
         text = text.replace(" and written(attr.beta) and attr.beta == 1", "")  # not seen from here
         text = text.replace("not exists(in[2])", "len(inputs) < 3")
-        rules.setdefault(re.sub(r"out\[0\]|inputs|in\[(?=\d)", lambda found: SHORT[found[0]], text), []).append(op)
+        short = re.sub(r"clipped\(out\[0\]\)|out\[0\]|inputs|in\[(?=\d)", lambda found: SHORT[found[0]], text)
+        rules.setdefault(short, []).append(op)
     either = " or ".join(f"c in {same} and {text}" for text, same in rules.items())
-    return f"any(any(any({either} for y in {made}) for s in [{read}]) for c in {neighbour})"
+    for loop in loops.split("; "):
+        either = f"any({either} for {loop})"
+    return either
 
 
-WITH_READER = joined(JOINED, "out[0].consumers[:1]", "siblings(out[0])", "read_into(out[0])[:1]")
-WITH_MAKER = joined([*CLOSED, *HALF_OPEN], "[in[0].producer]", "made_from(in[0])", "[in[0]]")
+WITH_READER = joined(
+    JOINED,
+    "z in [clipped(y)]; y in read_into(out[0])[:1]; s in [siblings(out[0])]; c in out[0].consumers[:1]",
+)
+WITH_MAKER = (
+    "(in[0].producer != '' and "
+    + joined([*CLOSED, *HALF_OPEN], "s in [made_from(y)]; c in [y.producer]; z in [in[0]]; y in [unclipped(in[0])]")
+    + ")"
+)
+#: As seen from a Relu or Clip that is needless before its QuantizeLinear.
+AS_CLIP = joined(CLIPPED, "s in [made_from(y)]; c in [y.producer]; z in [out[0]]; y in [in[0]]")
 ALONE = ["builders:simple_op_builder.cc:ExplicitOpCheck", "measured"]
 SELECTED = ["selectors:GetOrtQDQSelection", "selectors:CreateSelectors", "measured"]
 
@@ -271,13 +287,13 @@ def quantisation(domain: str) -> Iterator[tuple[str, str]]:
         ]
     )  # fmt: skip
     name = f"{domain}QuantizeLinear"
-    made = "in[0].producer != ''"
+    made = "(in[0].producer != '' or const(in[0]))"
     maker = f"in[0].producer not in {['', *DEQUANTISE]}"
     yield name, f'[[op]]\nop = "{name}"\nsource = ["measured", "selectors:CreateSelectors"]\n' + "".join(
         [
             limit(id="not-at-the-start", require=made, otherwise="fallback", source=ALONE,
                   say="at a graph input it stays on the CPU (offload_graph_io_quantization)"),
-            *with_neighbour("maker", maker, f"{made} and {WITH_MAKER}", "maker_verdict(in[0])", "what makes its input is not taken"),
+            *with_neighbour("maker", maker, WITH_MAKER, "maker_verdict(in[0])", "what makes its input is not taken"),
             *by_itself(f"{made} and not {WITH_MAKER}", "out[0].dtype", "in[0].rank"),
             limit(id="types", otherwise="fallback", say="from float32 to 8 or 16-bit integers", source=["measured"],
                   require="out[0].dtype in ['uint8', 'int8', 'uint16', 'int16'] and in[0].dtype == 'float32'"),
@@ -301,6 +317,15 @@ def by_itself(when: str, dtype: str, rank: str) -> Iterator[str]:
                 otherwise="fallback", say="alone it needs 8 or 16 bits", source=["measured"])  # fmt: skip
     yield limit(id="alone-rank-5", when=when, require=f"{rank} <= 5", otherwise="fallback",
                 say="alone at most 5 dimensions", source=["measured"])  # fmt: skip
+
+
+def with_its_maker() -> str:
+    """A Relu or Clip that is joined with what makes its input."""
+    when = f"in[0].producer != '' and any(u.name == in[0].name for u in [unclipped(out[0])]) and {AS_CLIP}"
+    text = "".join(
+        with_neighbour("maker", when, when, "maker_verdict(in[0])", "the operator that it is joined with is not taken")
+    )
+    return text.replace("[[op.limit]]", '[[op_limit]]\nops = ["Clip", "Relu"]')
 
 
 def finite(ops: Sequence[str]) -> str:
@@ -328,7 +353,7 @@ def main() -> None:
     made.sort(key=lambda pair: (pair[0].lower(), pair[0]))
     names = {op for op, _ in made}
     scales = finite([op for op in JOINED if op in names])
-    TABLE.write_text(upper + MARK + "\n" + "\n".join([scales, *(text for _, text in made)]), "utf-8")
+    TABLE.write_text(upper + MARK + "\n" + "\n".join([scales, with_its_maker(), *(text for _, text in made)]), "utf-8")
 
 
 if __name__ == "__main__":

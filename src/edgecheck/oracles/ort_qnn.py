@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.model import formats
+from edgecheck.model.clips import needless
 from edgecheck.model.graph import Node, Tensor
 from edgecheck.oracles import Answer, isolated, onnx_probe
 from edgecheck.oracles.onnx_cut import Neighbours, describe
@@ -38,6 +39,8 @@ def _beside(number: int) -> dict[str, Any]:
 
 
 Found = tuple[str, str]  # verdict and reason
+_Q = "QuantizeLinear"
+_CONVERTERS = (_Q, "DequantizeLinear")
 _INITIALIZER: Found = ("inconclusive", "it becomes an initializer, and is no node of the session")
 _STILL: Found = ("invalid", "it reads constants alone: nothing flows into the graph")
 
@@ -67,7 +70,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         "soc_model": settings.get("soc_model") or CHIPS[arch],
     }
     read = formats.read(model)
-    around = Neighbours(read)
+    around = _Units(read)
     nodes = list(read.nodes)
     specs = [None if node.op == "Constant" else _described(node, around) for node in nodes]
     groups = _groups([(i, spec) for i, spec in enumerate(specs) if spec is not None and not _still(spec)])
@@ -78,20 +81,59 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     return [_answer(node, found.get(i, missing)) for i, node in enumerate(nodes)]
 
 
+class _Units(Neighbours):
+    """The provider's units: a Relu or Clip that its QuantizeLinear makes needless belongs to the operator before it."""
+
+    def quantized(self, node: Node) -> tuple[list[Node], list[Node]]:
+        """The DequantizeLinear before; behind the QuantizeLinear, and the needless Relu or Clip between."""
+        before, behind = super().quantized(node)
+        clip = self._only_reader(node) if before and not behind else None
+        if clip is None or clip.op not in ("Relu", "Clip") or clip.inputs[0] is not node.outputs[0]:
+            return before, behind
+        quantize = self._only_reader(clip)
+        return before, [clip, quantize] if quantize and quantize.op == _Q and needless(clip, quantize) else behind
+
+    def unit(self, node: Node) -> Node:
+        """The operator that a QuantizeLinear, a DequantizeLinear, a needless Relu or Clip belongs to."""
+        clip = self.maker.get(id(node.inputs[0])) if node.op == _Q and node.inputs else node
+        maker = None if clip is None or not clip.inputs else self.maker.get(id(clip.inputs[0]))
+        return maker if maker is not None and clip in self.quantized(maker)[1] else super().unit(node)
+
+    def _only_reader(self, node: Node) -> Node | None:
+        """What alone reads the only output of the node, where no one outside does."""
+        made = node.outputs[0] if len(node.outputs) == 1 else None
+        outside = {id(tensor) for graph in self.model.graphs[:1] for tensor in graph.outputs}
+        readers = [] if made is None or id(made) in outside else self.readers.get(id(made), [])
+        return readers[0] if len(readers) == 1 else None
+
+
 def _described(node: Node, around: Neighbours) -> Spec | None:
     """The piece of a node. A Transpose between quantised tensors keeps a node more on each side that has one: ONNX
-    Runtime moves it out of its unit, and of a graph's own input or output the provider sees only the integer."""
+    Runtime moves it out of its unit, and of a graph's own input or output the provider sees only the integer. So does
+    a QuantizeLinear or DequantizeLinear that belongs to no unit: at the edge of a graph they stay on the CPU."""
     spec = describe(node, around)
     unit = around.unit(node)
     before, behind = around.quantized(unit) if unit.op == "Transpose" else ([], [])
+    if spec is not None and not {"before", "after"} & spec.keys():
+        return spec | _neighbour(node, spec, around)
     if spec is None or not before or not behind:
         return spec
     chain = [*spec.get("before", ()), spec, *spec.get("after", ())]
     read = next(one for one in chain if one["op"] == "DequantizeLinear")
     made = next(one for one in reversed(chain) if one["op"] == "QuantizeLinear")
     earlier = _relu_and("QuantizeLinear", read) if _known(before[0].inputs[0], around.maker) else []
-    later = _relu_and("DequantizeLinear", made) if _known(behind[0].outputs[0], around.readers) else []
+    later = _relu_and("DequantizeLinear", made) if _known(behind[-1].outputs[0], around.readers) else []
     return {**spec, "before": [*earlier, *spec.get("before", ())], "after": [*spec.get("after", ()), *later]}
+
+
+def _neighbour(node: Node, spec: Spec, around: Neighbours) -> dict[str, list[Spec]]:
+    """A Relu before a QuantizeLinear, or behind a DequantizeLinear, that has a neighbour in its model."""
+    quantizes, dequantizes = node.op.endswith(_Q), node.op.endswith("DequantizeLinear")
+    if quantizes and _known(node.inputs[0], around.maker) and "c" not in spec["i"][0]:
+        return {"before": [{"op": "Relu", "i": [spec["i"][0] | {"n": "before_it"}], "o": [spec["i"][0]]}]}
+    if dequantizes and _known(node.outputs[0], around.readers):
+        return {"after": [{"op": "Relu", "i": [spec["o"][0]], "o": [spec["o"][0] | {"n": "behind_it"}]}]}
+    return {}
 
 
 def _known(tensor: Tensor | None, nodes: Mapping[int, Any]) -> bool:
@@ -155,7 +197,7 @@ def _asked(group: Sequence[tuple[int, Spec]], options: Mapping[str, str]) -> Ite
     ran = isolated(lambda: _session(content, options), seconds=_SECONDS)
     if ran.failure is None and "failed" not in ran.value:
         for place, (i, spec) in enumerate(group):
-            found = judged(f"n{place}", ran.value, alone=len(group) == 1)
+            found = judged(f"n{place}", ran.value, alone=len(group) == 1, moved=spec["op"] in _CONVERTERS)
             yield from [(i, found)] if found else _asked([(i, spec)], options)
     elif len(group) == 1:
         yield group[0][0], ("inconclusive", ran.failure) if ran.failure else refused(ran.value["failed"])
@@ -225,11 +267,15 @@ def _session(content: bytes, options: Mapping[str, str]) -> dict[str, list[str]]
     return found
 
 
-def judged(name: str, placed: Mapping[str, Sequence[str]], *, alone: bool) -> Found | None:
-    """The verdict on the operator of this name. None: it has become others (a function's body); ask it alone."""
+def judged(name: str, placed: Mapping[str, Sequence[str]], *, alone: bool, moved: bool = False) -> Found | None:
+    """The verdict on the operator of this name. None: it has become others (a function's body); ask it alone.
+
+    `moved`: it may stand there under a name of ONNX Runtime's own, beside neighbours that kept theirs.
+    """
     mine = set(placed.get(name, ()))
     if not mine and alone:
-        others = {node: on for node, on in placed.items() if not node.startswith(_BESIDE_NAME)}
+        kept = (_BESIDE_NAME, "p0_") if moved else (_BESIDE_NAME,)
+        others = {node: on for node, on in placed.items() if not node.startswith(kept)}
         mine = {one for providers in others.values() for one in providers}
         if not mine:
             return "inconclusive", "the operator is gone from the session"
