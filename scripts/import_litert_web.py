@@ -31,6 +31,8 @@ GONE: Sequence[tuple[str, frozenset[str]]] = (
     ("kernel-not-empty", frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})),
     ("kernel-filter-type", frozenset({"TRANSPOSE_CONV"})),
     ("kernel-consistent", frozenset({"TRANSPOSE_CONV"})),
+    ("kernel-range-size", frozenset({"SLICE"})),
+    ("kernel-output-shape", frozenset({"SLICE"})),
 )
 
 _BLOCK = re.compile(r"(?=^\[\[(?:op|op_limit|limit)\]\]$)", re.M)
