@@ -1,6 +1,6 @@
 """Install the runtimes that run in a browser (requirements/browser/package-lock.json) into the cache, with npm.
 
-Development only: the oracle `ort_web` and the runner need them, and a Chromium; the oracle `ort_webnn` needs the
+Development only: the oracles `ort_web` and `litert_web` need them, and a Chromium; the oracle `ort_webnn` needs the
 Chromium with WebNN of requirements/webnn/package-lock.json, which is installed too.
 """
 
