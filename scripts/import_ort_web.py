@@ -287,6 +287,7 @@ def inherited(target: str, listed: Collection[str]) -> Iterator[str]:
         of = {} if target == "ort-wasm" else {"of": "fallback"}
         places = [f"cpu:{place.partition(':')[2] or place}" for place in one["source"]]
         keys = {"ops": ops, "id": f"cpu-{one['id']}" if of else one["id"], **of}
+        keys |= {"since": "1.30"} if _new(one) else {}
         keys |= {key: one[key] for key in ("when", "require", "otherwise", "say", "help") if key in one}
         lines = [
             f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (keys | {"source": places}).items()
@@ -315,7 +316,12 @@ def _keys(one: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
 def _ended(limit: Mapping[str, Any]) -> bool:
     """Whether a limit of ort-cpu is not one of 1.27 to 1.30."""
     since, removed = (_number(limit.get(key, "")) for key in ("since", "removed"))
-    return (bool(removed) and removed <= (1, 27)) or since >= (1, 31)
+    return (bool(removed) and removed <= (1, 27)) or (since >= (1, 31) and not _new(limit))
+
+
+def _new(limit: Mapping[str, Any]) -> bool:
+    """Whether a limit of ort-cpu came between 1.27 and 1.31: it was seen in 1.30."""
+    return str(limit.get("since", "")) == "≤1.31"
 
 
 def _number(version: str) -> tuple[int, ...]:

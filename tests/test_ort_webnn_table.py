@@ -36,7 +36,7 @@ def constant(values: list[int]) -> Spec:
         ("CastLike", [X, {"t": "float32", "s": ["n"]}], {}, "supported", ""),
         ("CastLike", [{"t": "float32", "s": ["n"]}, X], {}, "fallback", "static shapes only"),
         ("LRN", [X], {"size": 3}, "supported", ""),
-        ("LRN", [{"t": "float32", "s": [1, 8, 16]}], {"size": 3}, "fallback", "it takes 4-D inputs"),
+        ("LRN", [{"t": "float32", "s": [1, 8, 16]}], {"size": 3}, "rejected", "it takes 4-D inputs"),
         ("Add", [{"t": "int64", "s": [2]}, {"t": "int64", "s": [2]}], {}, "supported", ""),
         ("Abs", [{"t": "int64", "s": [2]}], {}, "fallback", "with LiteRT input 0 must be float32, float16 or int32"),
         ("Relu", [{"t": "float32", "s": [1] * 6}], {}, "fallback", "0 to 5 dimensions"),

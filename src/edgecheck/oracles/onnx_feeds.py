@@ -17,8 +17,19 @@ from edgecheck.model.graph import Model, Tensor
 if TYPE_CHECKING:
     import numpy
 
-#: What a CPU kernel refuses in every run, whatever the values: types and sizes that its constructor does not look at.
-EVERY_RUN = re.compile(r"NOT_IMPLEMENTED|does not support double|conv_integer\.cc|ConvInteger::Compute")
+#: What a CPU kernel refuses in every run, whatever the values: types, ranks and attributes that its constructor does
+#: not look at.
+EVERY_RUN = re.compile(
+    r"NOT_IMPLEMENTED|does not support double|conv_integer\.cc|ConvInteger::Compute"
+    r"|Dilation not supported for AutoPadType|Unsupported pooling size|Unsupported kernel dimension"
+    r"|Only support GridSample Cubic mode|lrn\.cc.*NumDimensions\(\) == 4|fmod attribute must be true for floating"
+    r"|MatmulInteger : input1 zero point must be|data type is not supported with Scatter"
+    r"|past_key provided and present_key being null|Resize node.*IsPrimitiveDataType<T>\(dtype_\) was false"
+)
+#: What it refuses for sizes, which are those of every run where the model's are known and no input holds sizes.
+_EVERY_SIZE = re.compile(
+    r"mode only supports|padding values must be non-negative|Explicit output_shape is inconsistent with input spatial"
+)
 
 DYNAMIC = 2  # the size that stands for one that is not known
 LARGEST = 1 << 24  # elements; an input beyond is not made
@@ -47,6 +58,17 @@ def values(model: Model) -> list[Value] | None:
     meaning = dict(_meanings(model))
     made = [_value(tensor, meaning.get(tensor.name)) for tensor in model.graphs[0].inputs]
     return None if any(one is None for one in made) else [one for one in made if one is not None]
+
+
+def refused_in_every_run(model: Model, told: str) -> bool:
+    """Whether what a run of the one-operator model was told is so whatever the values of its inputs."""
+    if EVERY_RUN.search(told):
+        return True
+    read = (
+        (t, name) for node in model.graphs[0].nodes for t, name in zip(node.inputs, node.input_names) if t is not None
+    )
+    free = any(name in ("scales", "sizes") and not t.const for t, name in read)
+    return bool(_EVERY_SIZE.search(told)) and not free and all(t.size is not None for t in model.graphs[0].inputs)
 
 
 def _meanings(model: Model) -> Iterator[tuple[str, int]]:

@@ -1,14 +1,15 @@
 """ONNX Runtime's CPU execution provider: whether it makes a session with each operator of an ONNX file.
 
 A file that loads runs every operator, by a kernel, through casts to float32, or by the operator's function body. A file
-that does not load is cut into one-operator files with the types of the original, and each is asked about. A file of one
-operator is also run once, for what a kernel refuses only then, whatever the values; larger files are not executed.
+that does not load is cut into one-operator files with the types of the original, and each is asked about. A small file
+is also run once, for what a kernel refuses only then, whatever the values; larger files are not executed.
 Graph optimisations are off, since an optimiser may remove an operator that has no kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ _NO_EVIDENCE = {
     "Type Error": "invalid",
 }
 SECONDS = 20.0
+_MOST_RUN = 64  # operators of a file that is executed
+_PLAIN = {"value_int": 7, "value_ints": 7, "value_float": 1, "value_floats": 1}  # a Constant's → the element type
 _OF_THE_FILE = (
     "Unsupported model IR version",
     "ONNX Runtime only *guarantees* support",
@@ -66,14 +69,19 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     file = onnx.load(model, load_external_data=False)
     refusal = session_refusal(str(model))
     places = list(_places(file))
-    if refusal is None and len(places) == 1:
+    made = refusal is None
+    if made and len(places) <= _MOST_RUN:
         refusal = run_refusal(model)
     if refusal is None or any(sign in refusal for sign in _OF_THE_FILE):
         verdict = "supported" if refusal is None else "rejected"
         return [_answer(place, verdict, refusal or "") for place in places]
     if len(places) == 1:
         return [_judged(places[0], refusal)]
-    return [_named(place, refusal) or _ask_alone(place, file) for place in places]
+    alone = (_named(place, refusal) or _ask_alone(place, file) for place in places)
+    return [
+        _answer(place, "supported", "") if made and one.verdict != "rejected" else one
+        for place, one in zip(places, alone)
+    ]
 
 
 def session_refusal(model: str | bytes) -> str | None:
@@ -97,7 +105,8 @@ def _session(model: str | bytes) -> Any:
 
 def run_refusal(model: Path) -> str | None:
     """What a run with made-up values says against the operator; None where it runs, or the values are at fault."""
-    values = onnx_feeds.values(formats.read(model))
+    read = formats.read(model)
+    values = onnx_feeds.values(read)
     if values is None:
         return None
 
@@ -110,7 +119,7 @@ def run_refusal(model: Path) -> str | None:
         return ""
 
     told = str(isolated(run, seconds=SECONDS).value or "")
-    return told if onnx_feeds.EVERY_RUN.search(told) else None
+    return told if onnx_feeds.refused_in_every_run(read, told) else None
 
 
 def _answer(place: _Place, verdict: str, reason: str) -> Answer:
@@ -140,13 +149,20 @@ def _ask_alone(place: _Place, file: Any) -> Answer:
     cut = _cut(place, file)
     if cut is None:
         return _answer(place, "inconclusive", "the types it reads are not known, so it cannot be asked about alone")
-    answer = _judged(place, session_refusal(cut))
+    answer = _judged(place, session_refusal(cut) or _run_alone(cut))
     holds = [function.name for function in file.functions if function.name == place.node.op_type] or list(
         _graphs(place.node)
     )
     if holds and answer.verdict == "rejected":
         return _answer(place, "inconclusive", f"something inside it may be what is refused: {answer.reason}")
     return answer
+
+
+def _run_alone(cut: bytes) -> str | None:
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        file.write(cut)
+        file.flush()
+        return run_refusal(Path(file.name))
 
 
 def _places(file: Any) -> Iterator[_Place]:
@@ -180,10 +196,30 @@ def _numbered(graph: Any, outer: Mapping[str, Any]) -> Iterator[tuple[Any, dict[
         if value.type.WhichOneof("value")
     }
     types |= {tensor.name: tensor for tensor in graph.initializer}
+    types |= {name: tensor for node in graph.node if node.op_type == "Constant" for name, tensor in _constant(node)}
     yield graph, types
     for node in graph.node:
         for inner in _graphs(node):
             yield from _numbered(inner, types)
+
+
+def _constant(node: Any) -> Iterator[tuple[str, Any]]:
+    """The tensor that a Constant makes, under its name; nothing for one that is sparse or of texts."""
+    import onnx
+
+    for attribute in node.attribute:
+        value = onnx.helper.get_attribute_value(attribute)
+        if attribute.name == "value":
+            tensor = onnx.TensorProto()
+            tensor.CopyFrom(value)
+        elif attribute.name in _PLAIN:
+            many = list(value) if isinstance(value, Sequence) else [value]
+            shape = [len(many)] if attribute.name.endswith("s") else []
+            tensor = onnx.helper.make_tensor("", _PLAIN[attribute.name], shape, many)
+        else:
+            continue
+        tensor.name = node.output[0]
+        yield node.output[0], tensor
 
 
 def _graphs(node: Any) -> Iterator[Any]:

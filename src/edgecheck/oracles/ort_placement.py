@@ -104,7 +104,7 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
         return _refused(session.failure)
     verdict, reason = _verdict(session.log, others) if accelerated else ("supported", "a session was made")
     on_cpu = verdict == "fallback" or not accelerated
-    if on_cpu and onnx_feeds.EVERY_RUN.search(session.failure):
+    if on_cpu and onnx_feeds.refused_in_every_run(model, session.failure):
         return "rejected", f"{reason}, where every run fails: {_short(session.failure)}"
     if not session.failure or verdict != "supported" or _FOLDED.search(session.failure):
         return verdict, reason
