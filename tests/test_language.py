@@ -343,6 +343,22 @@ def test_what_the_model_is_given_and_gives():
     assert [ask("of_model(in[0])", second), ask("of_model(out[0])", second)] == [True, False]
 
 
+def test_a_branch_that_reads_constants_of_the_graph_around_it():
+    held, outer = (tensor(name, data=Values(numpy.ones(2))) for name in ("held", "outer"))
+    x, y = tensor("x"), tensor("y")
+
+    def ask(weight):
+        add = Node(graph=1, index=0, name="a", op="Add", version=14, inputs=(x, weight), outputs=(y,), attrs={})
+        branch = Graph(
+            index=1, name="b", inputs=(), outputs=(y,), nodes=(add,), parent=(0, 0), constants=frozenset({"held"})
+        )
+        choice = Node(graph=0, index=0, name="i", op="If", version=13, inputs=(), outputs=(), attrs={}, subgraphs=(1,))
+        main = Graph(index=0, name="m", inputs=(x,), outputs=(), nodes=(choice,))
+        return evaluate(parse("captures"), Scope(node=choice, env={}, edges=Edges.of([main, branch])))
+
+    assert (ask(held), ask(outer)) == (False, True)
+
+
 def test_a_default_that_was_filled_in_is_not_written():
     from dataclasses import replace
 

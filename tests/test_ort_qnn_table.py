@@ -429,3 +429,26 @@ def test_a_gather_that_gives_five_dimensions(shape: list[int], indices: list[int
     made = {"t": "float32", "s": [*shape[:at], *indices, *shape[at + 1 :]], "n": "y"}
     spec = node("Gather", {"t": "float32", "s": shape, "n": "x"}, {"t": "int64", "s": indices, "n": "at"}, axis=axis)
     assert said({**spec, "o": [made]})[0] == expected
+
+
+@pytest.mark.parametrize(("outer", "expected"), [(False, "supported"), (True, "fallback")])
+def test_an_if_whose_branches_read_weights_of_the_graph_around(outer: bool, expected: str) -> None:
+    """And a piece cut out of the model keeps them there."""
+
+    def branch(name: str) -> Spec:
+        made: Spec = {"n": f"z{name}", "t": "float32", "s": [3, 4]}
+        weights: Spec = {"n": f"w{name}", "t": "float32", "s": [4], "c": {"f": 0.5}} | (
+            {"outer": True} if outer else {}
+        )
+        nodes = [{"op": "Add", "a": {}, "i": [{"n": "x", "t": "float32", "s": [3, 4]}, weights], "o": [made]}]
+        return {"nodes": nodes, "i": [], "o": [made]}
+
+    spec = node("If", {"t": "bool", "s": []}, then_branch=branch("t"), else_branch=branch("e"))
+    spec = {**spec, "o": [{"t": "float32", "s": [3, 4], "n": "y"}]}
+    assert said(spec)[0] == expected
+    read = onnx_probe.read(spec)
+    piece = ort_qnn._described(next(iter(read.nodes)), ort_qnn._Units(read))
+    assert piece is not None
+    again = onnx_probe.read(piece)
+    assert [one.constants for one in again.graphs] == [one.constants for one in read.graphs]
+    assert any(one.constants for one in again.graphs[1:]) is not outer

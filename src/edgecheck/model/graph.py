@@ -120,6 +120,7 @@ class Graph:
     outputs: tuple[Tensor, ...]
     nodes: tuple[Node, ...]
     parent: tuple[int, int] | None = None  # (graph, node index) that holds this graph
+    constants: frozenset[str] = frozenset()  # names of those that this very graph holds (ONNX: its initializers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ neighbours. Shapes are what edgecheck infers. Not exact where a decision depends
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -225,11 +225,18 @@ def _empty(name: str) -> Any:
 
 def _inner(graph: Graph, model: Model) -> dict[str, Any]:
     nodes = [_node(node, model) for node in graph.nodes]
+    made = {t.name for node in graph.nodes for t in node.outputs if t is not None}
     return {
-        "nodes": [node for node in nodes if node is not None],
+        "nodes": [_with_outer(node, made | graph.constants) for node in nodes if node is not None],
         "i": [_tensor(t) for t in graph.inputs],
         "o": [_tensor(t) for t in graph.outputs],
     }
+
+
+def _with_outer(node: dict[str, Any], own: Set[str]) -> dict[str, Any]:
+    """The node; a constant that it reads of a graph around its own is marked so."""
+    reads = [one | {"outer": True} if one and "c" in one and one["n"] not in own else one for one in node["i"]]
+    return node | {"i": reads}
 
 
 def _tensor(tensor: Tensor | None) -> dict[str, Any] | None:

@@ -11,6 +11,8 @@ with -1 for a dynamic size. `"c"` makes a constant: a list, `{"f": number}` (fil
 (random integers), `{"h": "hex"}` (its bytes). Tensors that carry the same `"n"` are one tensor; only one mention
 needs a type. A dtype may be `sequence(float32)`, `optional(…)`, `map(int64,float32)`.
 
+Within a graph of an attribute, `"outer": true` marks a constant that the graph around it holds.
+
 An attribute is a number, a text, a list of them, a constant tensor, `{"type": dtype}`, `{"floats": []}` or
 `{"strings": []}` (empty lists of these), or a graph: `{"nodes": […], "i": […], "o": […]}`.
 """
@@ -105,7 +107,7 @@ class _Tensors:
         self.made |= dict.fromkeys((label for label in makes if label), number)
         for inner in _graphs(node):
             for captured, one in _captured(inner):
-                self.used[self.add(one, captured)] = number
+                self.used[self.add({key: one[key] for key in one if key != "outer"}, captured)] = number
         attributes = [wire.attribute(key, value, _attribute) for key, value in (node.get("a") or {}).items()]
         title = node.get("name") or f"{node['op']}_{number}"
         return wire.node(node["op"], node.get("domain", ""), reads, makes, attributes, title)
@@ -117,7 +119,7 @@ class _Tensors:
         return [label for label in self.made if label not in self.used or self.known[label].get("out")]
 
     def constants(self) -> list[bytes]:
-        return [constant_message(one, label) for label, one in self.known.items() if "c" in one]
+        return [constant_message(one, label) for label, one in self.known.items() if "c" in one and "outer" not in one]
 
     def info(self, label: str) -> bytes:
         one = self.known[label]
@@ -140,7 +142,7 @@ def _captured(graph: Spec) -> Iterator[tuple[str, Spec]]:
     reads = [one for node in graph["nodes"] for one in node["i"] if one] + list(graph["o"])
     inner = [pair for node in graph["nodes"] for part in _graphs(node) for pair in _captured(part)]
     for label, one in [*((str(one["n"]), one) for one in reads), *inner]:
-        if label not in own and "c" not in one:
+        if label not in own and ("c" not in one or one.get("outer")):
             yield label, one
 
 

@@ -194,6 +194,8 @@ def _name(tree: Tree, scope: Scope) -> Any:
             return [_verdict(node, scope) for nodes in within for node in nodes]
         case "given_back":
             return any(number in scope.edges.given_back for number in scope.node.subgraphs)
+        case "captures":
+            return any(number in scope.edges.captures for number in scope.node.subgraphs)
         case _:
             version = scope.node.version
             return Unknown("the operator's version is not known") if version is None else version
@@ -357,6 +359,8 @@ _HEADS: dict[str, Callable[[Tree, Scope], Any]] = {
     "call": _call,
     "var": lambda t, s: s.bound[t[1]],
     "held": lambda t, _: t[1],
-    **dict.fromkeys(("inputs", "outputs", "op", "op_version", "graph", "arity", "inside", "given_back"), _name),
+    **dict.fromkeys(
+        ("inputs", "outputs", "op", "op_version", "graph", "arity", "inside", "given_back", "captures"), _name
+    ),
     **dict.fromkeys((*_BINARY, "not in"), _binary),
 }

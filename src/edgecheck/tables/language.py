@@ -94,7 +94,7 @@ PLAIN_FUNCTIONS = frozenset(
     }
 )
 FUNCTIONS = TENSOR_FUNCTIONS | PLAIN_FUNCTIONS
-NAMES = frozenset({"inputs", "outputs", "op", "op_version", "graph", "arity", "inside", "given_back"})
+NAMES = frozenset({"inputs", "outputs", "op", "op_version", "graph", "arity", "inside", "given_back", "captures"})
 LONGEST = 4000  # characters of one limit
 
 _TOKEN = re.compile(

@@ -45,6 +45,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "arity": lambda: "number of inputs",
     "inside": lambda: "the verdicts within it",
     "given_back": lambda: "an input of its graph is also an output",
+    "captures": lambda: "its graphs read constants of the graph around them",
     "graph": lambda: "graph",
     "get": lambda owner, field: f"{words(owner)}'s {field.replace('_', ' ')}",
     "index": lambda items, place: f"{words(items)}[{words(place)}]",

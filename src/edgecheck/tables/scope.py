@@ -35,6 +35,7 @@ class Edges:
     computed: dict[int, bool] = field(default_factory=dict)  # what is known by now of tensors, by their identity
     outer: frozenset[int] = frozenset()  # the model's inputs and outputs
     given_back: frozenset[int] = frozenset()  # graphs of which an input is itself an output
+    captures: frozenset[int] = frozenset()  # graphs within others that read a constant of a graph around them
 
     @classmethod
     def of(cls, graphs: Sequence[Graph]) -> Edges:
@@ -53,8 +54,15 @@ class Edges:
         given_back = frozenset(
             graph.index for graph in graphs if {id(t) for t in graph.inputs} & {id(t) for t in graph.outputs}
         )
+        captures = frozenset(graph.index for graph in graphs if graph.parent and _captures(graph, producer))
         nodes = {graph.index: graph.nodes for graph in graphs}
-        return cls(producer, read, nodes, outer=outer, given_back=given_back)
+        return cls(producer, read, nodes, outer=outer, given_back=given_back, captures=captures)
+
+
+def _captures(graph: Graph, producer: Mapping[int, Node]) -> bool:
+    """Whether its operators read constants that neither it holds nor an operator makes."""
+    constants = (t for node in graph.nodes for t in node.inputs if t is not None and t.const)
+    return any(t.name not in graph.constants and id(t) not in producer for t in constants)
 
 
 @dataclass(slots=True)

@@ -119,6 +119,7 @@ class Builder:
             outputs=tuple(_tensor(value) for value in self._results[index]),
             nodes=tuple(_node(step, index, i) for i, step in enumerate(steps)),
             parent=parent,
+            constants=frozenset(tensor.name for tensor in proto.constants),
         )
         return index
 
