@@ -12,6 +12,7 @@ from rknn_rules import (
     FLOAT,
     FULL,
     JOINED,
+    JOINED_TO_FOUR,
     KERNEL,
     LANE,
     LAYOUT_0,
@@ -33,6 +34,10 @@ from rknn_rules import (
 )
 
 _STRIDES = "all(k in [1, 2, 4, 8, 16] for k in attr.strides)"
+#: The axis that is sliced last, of five.
+_LAST_SLICED = "(value(in[3])[-1] % 5 if exists(in[3]) else in[1].size - 1)"
+#: The windows of a pooling end within the image: what is padded around it is not read.
+_WITHIN = "all((out[0].shape[d + 2] - 1) * (attr.strides[d] if exists(attr.strides) else 1) + attr.kernel_shape[d] <= in[0].shape[d + 2] for d in [0, 1, 2] if d + 2 < in[0].rank)"
 #: What runs on the NPU, and under what limits.
 NPU: dict[str, tuple[Limit, ...]] = {
     "Add": SUMS,
@@ -42,11 +47,11 @@ NPU: dict[str, tuple[Limit, ...]] = {
     **dict.fromkeys(("LeakyRelu", "Sigmoid"), (ONLY_FLOATS,)),
     "Dropout": (no("input-given", "not computed(in[0])", "the input must not be constant"), ONLY_FLOATS),
     "Relu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'int32']", "the toolkit cannot run it with this type"), ONLY_FLOATS),
-    "Neg": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), NOT_SCALAR, no("five-dimensions", "in[0].rank <= 4 or (in[0].rank == 5 and any(d == 1 for d in in[0].shape[0:-1]))", "five dimensions end in an error of the toolkit", "join two dimensions with Reshape")),
+    "Neg": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), NOT_SCALAR, no("five-dimensions", f"in[0].rank <= 4 or {JOINED_TO_FOUR.format('in[0]')}", "five dimensions end in an error of the toolkit", "join two dimensions with Reshape")),
     "AveragePool": (
         ONLY_FLOATS,
-        cpu("padding-counted", "in[0].rank == 5 or known(attr.count_include_pad, 0) != 0 or ((not exists(attr.pads) or all(p == 0 for p in attr.pads)) and all((out[0].shape[d + 2] - 1) * (attr.strides[d] if exists(attr.strides) else 1) + attr.kernel_shape[d] <= in[0].shape[d + 2] for d in [0, 1, 2] if d + 2 < in[0].rank))",
-            "padding that is not counted (count_include_pad = 0), or a rounded-up size, runs on the CPU", "pad with Pad before the pooling, or set count_include_pad"),
+        cpu("padding-counted", f"in[0].rank == 5 or known(attr.count_include_pad, 0) != 0 or ({_WITHIN} and (not exists(attr.pads) or all(p == 0 for p in attr.pads) or all(k <= 8 for k in attr.kernel_shape) or attr.kernel_shape == in[0].shape[2:5]))",
+            "padding that is not counted (count_include_pad = 0) and that the windows reach, or a rounded-up size, runs on the CPU", "pad with Pad before the pooling, or set count_include_pad"),
     ),
     "BatchNormalization": (
         no("inference", "known(attr.training_mode, 0) == 0", "training mode is not supported", "export after model.eval()"),
@@ -114,13 +119,13 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Max": (
         cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'uint8']", "integers run on the CPU (without quantisation)"),
         cpu("rank-4", "out[0].rank >= 4 and (out[0].rank > 4 or all(t.rank == 4 for t in inputs))", "the inputs must have rank 4", "give the inputs the same four dimensions"),
-        cpu("rank-5", "out[0].rank == 4 or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))", "five dimensions run on the CPU"),
+        cpu("rank-5", f"out[0].rank == 4 or {JOINED_TO_FOUR.format('out[0]')}", "five dimensions run on the CPU"),
     ),
     "MaxPool": (
         cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
     ),
-    "PRelu": (no("slope-const", "computed(in[1])", "the slope must be constant"), KERNEL, NOT_SCALAR, FIVE),
-    "Pow": (cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
+    "PRelu": (no("slope-const", "computed(in[1])", "the slope must be constant"), KERNEL, NOT_SCALAR),
+    "Pow": (no("base-rank", "out[0].rank != 3 or in[0].rank == 3", "a base of fewer dimensions than the three of the result ends in an error of the toolkit", "give the base three dimensions with Unsqueeze"), cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
             no("exponent-type", "dtype(in[1]) in ['float32', 'float16', 'float64', 'int32', 'int64']", "the toolkit cannot run it with this type of exponent"),
         cpu("exponent", "value(in[1])[0] in [-0.5, 0.5, 1, 2, 3]", "only the exponents -0.5, 0.5, 1, 2 and 3 run on the NPU", "write the power as multiplications")),
     "ReduceSum": (constant(1, "axes"), ONLY_FLOATS, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"),
@@ -149,9 +154,9 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Softmax": (
         *ARITHMETIC,
-        no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:-1])", "five dimensions end in an error of the toolkit unless the axis is the last", "join two dimensions with Reshape"),
+        no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:2])", "five dimensions end in an error of the toolkit unless the axis is the last", "join two dimensions with Reshape"),
     ),
-    "Sqrt": (*ARITHMETIC, cpu("not-quantised", f"unit_type(in[0]) in {FLOAT}", "it runs on the CPU between DequantizeLinear and QuantizeLinear"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
+    "Sqrt": (*ARITHMETIC, cpu("not-quantised", "out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)", "it runs on the CPU where its result is quantised"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
     "Sum": (*ARITHMETIC, cpu("two", "arity >= 2", "the sum of one input runs on the CPU")),
     "Transpose": (
         NARROW,
@@ -180,11 +185,12 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Slice": (
         no("ends-const", "all(computed(t) for t in inputs[1:5])", "starts, ends, axes and steps must be constant"),
         NARROW,
-        cpu("steps", "not exists(in[4]) or all(value(in[4])[k] == 1 or (value(in[4])[k] == -1 and in[0].rank > 1 and value(in[3])[k] in [-1, in[0].rank - 1]) for k in [0, 1, 2, 3, 4] if k < in[4].size)"
-            " or (in[0].rank <= 3 and same(in[0].shape, out[0].shape) and all(k > 0 for k in value(in[4])))",
+        cpu("steps", "not exists(in[4]) or all(value(in[4])[k] == 1 or (value(in[4])[k] == -1 and in[0].rank > 1 and (in[0].rank <= 4 or in[4].size == 1) and value(in[3])[k] in [-1, in[0].rank - 1]) for k in [0, 1, 2, 3, 4] if k < in[4].size)"
+            " or ((in[0].rank <= 3 or in[0].rank == 5) and same(in[0].shape, out[0].shape) and all(k > 0 for k in value(in[4])))",
             "steps other than 1 run on the CPU", "slice with step 1, or take the elements with Gather"),
-        cpu("rank-4", "in[0].rank <= 4 or (any(d == 1 for d in in[0].shape[0:2]) and in[0].size != out[0].size and (in[1].size > 1 or any(out[0].shape[d] == 1 and in[0].shape[d] != 1 for d in [0, 1, 2, 3, 4] if d < in[0].rank)))",
-            "slices of five dimensions run on the CPU"),
+        cpu("rank-4", f"in[0].rank <= 4 or ({JOINED_TO_FOUR.format('in[0]')} and ((in[0].size == out[0].size and {_LAST_SLICED} != (0 if in[0].shape[0] == 1 else 1))"
+            " or any(out[0].shape[d] == 1 and in[0].shape[d] != 1 for d in [0, 1, 2, 3, 4]) or len([d for d in [0, 1, 2, 3, 4] if out[0].shape[d] != in[0].shape[d]]) > 1))",
+            "slices of five dimensions run on the CPU, but of several axes or to one element where the first or second is 1"),
     ),
     "Pad": (
         no("pads-const", "not exists(in[1]) or computed(in[1])", "pads must be constant"),
@@ -203,8 +209,8 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "If": (no("tensors", "all(dtype(t) in ['float32', 'float16', 'float64', 'int8', 'uint8', 'int32', 'int64', 'bool'] for t in outputs)", "its results must be tensors"), no("condition-const", "computed(in[0])", "the condition must be constant"), vague("branch", "what the chosen branch becomes was not measured")),
     "Cast": (
         cpu("types", "(dtype(in[0]) in ['bool', 'int8', 'int32'] and dtype(out[0]) in FLOAT) or (dtype(in[0]) in FLOAT and dtype(out[0]) in ['int8', 'int16'])"
-            " or (in[0].rank not in [0, 4] and ((dtype(in[0]) in FLOAT and dtype(out[0]) in FLOAT) or (dtype(in[0]) in ['bool', 'int8', 'uint8'] and dtype(out[0]) == dtype(in[0]))))",
-            "the NPU casts only bool, int8 and int32 to floats, and floats to int8; between floats only what has not four dimensions").filled("FLOAT", FLOAT),
+            " or ((in[0].rank in 1..3 or JOINED) and ((dtype(in[0]) in FLOAT and dtype(out[0]) in FLOAT) or (dtype(in[0]) in ['bool', 'int8', 'uint8'] and dtype(out[0]) == dtype(in[0]))))",
+            "the NPU casts only bool, int8 and int32 to floats, and floats to int8; between floats only what has fewer than four dimensions, or five that become four").filled("FLOAT", FLOAT).filled("JOINED", JOINED_TO_FOUR.format("in[0]")),
     ),
     "Einsum": (ONLY_FLOATS, cpu("no-diagonal", "canonical(attr.equation) not in ['aa->a', 'aa->', '...aa->...a', '...aa->...', 'aab->ab', 'abb->ab', 'abb->a']", "a letter twice in one term runs on the CPU", "take the diagonal outside of the model")),
 }  # fmt: skip

@@ -48,7 +48,9 @@ ARITHMETIC = (ONLY_FLOATS, NOT_SCALAR)
 KERNEL = no("no-kernel", f"dtype(in[0]) in {FLOAT}", "the toolkit cannot run it with integers")
 EIGHT_BITS = no("no-kernel", "(dtype(in[0]) == 'uint8' and dtype(in[3]) in ['uint8', 'int8'] and dtype(out[0]) == 'uint8') or all(dtype(t) == 'int8' for t in [in[0], in[3], out[0]])",
                  "the toolkit runs uint8 by uint8 or int8 to uint8, and int8 by int8 to int8")  # fmt: skip
-FIVE = no("five-dimensions", "out[0].rank <= 4 or all(not computed(t) for t in inputs) or (out[0].rank == 5 and any(d == 1 for d in out[0].shape[0:-1]))",
+#: Five dimensions become four where the first or the second is 1.
+JOINED_TO_FOUR = "({0}.rank == 5 and any(d == 1 for d in {0}.shape[0:2]))"
+FIVE = no("five-dimensions", f"out[0].rank <= 4 or all(not computed(t) for t in inputs) or {JOINED_TO_FOUR.format('out[0]')}",
            "a constant with five dimensions ends in an error of the toolkit", "join two dimensions with Reshape")  # fmt: skip
 _BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(not computed(t) for t in inputs) or all(computed(t) or t.size == 1 or (t.rank == 4 and t.shape[0] == out[0].shape[0]) for t in inputs)",
              "a constant of several images and a tensor of one run on the CPU")  # fmt: skip
@@ -56,8 +58,8 @@ SUMS = (
     cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or dtype(in[0]) == 'int32'", "int64 and other integers run on the CPU (without quantisation)"),
     NOT_SCALAR, FIVE, _BATCH,
 )  # fmt: skip
-#: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and int8 stays).
-LANE = "(8 if dtype(in[0]) in ['float32', 'float16', 'float64'] else 16)"
+#: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and what is quantised stays).
+LANE = "(8 if all(k in ['float32', 'float16', 'float64'] for k in [dtype(in[0]), unit_type(in[0]), unit_type(out[0])]) else 16)"
 
 
 def image(t: str) -> str:
@@ -101,15 +103,23 @@ EXPANDS = "all(in[0].shape[d] == 1 or in[0].shape[d] == out[0].shape[d] for d in
 JOINED = "len([d for d in [0, 1, 2, 3, 4, 5] if d + 1 < in[0].rank and attr.perm[d + 1] == attr.perm[d] + 1 and in[0].shape[attr.perm[d]] != 1 and in[0].shape[attr.perm[d + 1]] != 1])"
 
 
+#: What only moves elements, and what cuts them off: a conversion before or behind it is done at the model's edge.
+_PASSES = "['Identity', 'Dropout', 'Relu', 'Clip', 'Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']"
+#: Everything that the operator which reads this makes is quantised again: it computes with 8 bits, and nothing is converted.
+_READ_BY_UNIT = "(out[0].consumers != [] and any(t.consumers != [] for t in read_into(out[0])) and all(all(c == 'QuantizeLinear' for c in t.consumers) for t in read_into(out[0])))"
+#: The same of the operator that makes this.
+_MADE_BY_UNIT = f"(in[0].producer != '' and all(c == 'QuantizeLinear' for c in in[0].consumers) and any(t.producer == 'DequantizeLinear' for t in made_from(in[0])) and all(t.producer == 'DequantizeLinear' or computed(t) or dtype(t) not in {FLOAT} for t in made_from(in[0])))"
+#: A reshape between two scales leaves the conversion.
+_SAME_SCALE = "(in[0].producer not in ['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'] or (scalar(in[1]) == scalar(made_from(made_from(in[0])[0])[1]) and scalar(in[2]) == scalar(made_from(made_from(in[0])[0])[2])))"
 BLOCKS = cpu(
     "blocks",
-    "in[0].rank == 4 or in[0].size % 8 == 0 or computed(in[0])",
-    "what is no image is quantised on the NPU where the number of elements is a multiple of 8",
+    f"in[0].rank == 4 or in[0].size % 8 == 0 or computed(in[0]) or ({_MADE_BY_UNIT} and {_SAME_SCALE}) or (in[0].producer in {_PASSES} and all(c == 'QuantizeLinear' for c in in[0].consumers) and all(t.producer != 'DequantizeLinear' for t in made_from(in[0])))",
+    "what is no image is quantised on the NPU where the number of elements is a multiple of 8, or its operator computes with 8 bits",
 )
 BLOCKS_OF_BYTES = cpu(
     "blocks",
-    "in[0].rank == 4 or in[0].size % 16 == 0 or computed(in[0])",
-    "what is no image is dequantised on the NPU where the number of elements is a multiple of 16",
+    f"in[0].rank == 4 or in[0].size % 16 == 0 or computed(in[0]) or {_READ_BY_UNIT} or (out[0].consumers != [] and out[0].consumers[0] in {_PASSES})",
+    "what is no image is dequantised on the NPU where the number of elements is a multiple of 16, or its operator computes with 8 bits",
 )
 
 

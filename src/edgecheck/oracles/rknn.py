@@ -91,13 +91,16 @@ def _judged(model: Path, name: str, op: str, *, chip: str, seen: dict[bytes, Ran
         return "inconclusive", lost
     if ran.value != 0 and "IndexError" in text and chip in _INTEGERS and _takes_a_scalar(model):
         return "invalid", "an input of rank 0, or without a shape, cannot be calibrated"
+    others = [node.name for node in formats.read(model).nodes if node.name != name]
     if ran.value != 0:
-        return _refused(text, ran.failure or f"the build ended with {ran.value}", op)
+        verdict, reason = _refused(text, ran.failure or f"the build ended with {ran.value}", op)
+        of_another = verdict == "rejected" and op in _QUANTISING and others and op not in reason
+        return ("inconclusive" if of_another else verdict), reason
     custom = _CUSTOM.search(text)
     if custom:
         return "rejected", f"{custom['op']} becomes a custom operator that must be registered"
     layers = [_Layer(**one.groupdict()) for line in text.splitlines() if (one := _LAYER.search(line))]
-    return _placed(layers, name, op, [node.name for node in formats.read(model).nodes if node.name != name])
+    return _placed(layers, name, op, others)
 
 
 def _tried(path: str, chip: str) -> Ran:
@@ -128,20 +131,25 @@ def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
 
 def _placed(layers: list[_Layer], name: str, op: str, others: Sequence[str] = ()) -> tuple[str, str]:
     """`others`: the names of the operators that were cut out with this one."""
-    rows = [one for one in layers if one.op not in _EDGES]
+    every = [one for one in layers if one.op not in _EDGES]
+    rows = [one for one in every if not _of_others(one, name, others)]
     named = [one for one in rows if one.name.partition(":")[2].startswith(name)]
-    if op in _OF_LAYOUT and named:
+    if op in _QUANTISING and others:  # a neighbour took it in, or it converts; reshapes are there to fit the neighbour
+        own = [one for one in rows if one.op == "exDataConvert" or one.op not in _LAYOUT]
+    elif op in _OF_LAYOUT and (named or others):
         own = [one for one in named if one.op not in _LAYOUT] or named
-    elif op in _QUANTISING and others:  # a neighbour took it in
-        own = [one for one in rows if not _of_others(one, name, others) and one.op not in _LAYOUT]
     else:
-        made = [one for one in rows if one.op not in _LAYOUT and ":" in one.name]
-        own = [one for one in made if not _of_others(one, name, others)] or made or named or rows
+        own = _made(rows) or _made(every) or named or every
         own = [one for one in own if one.op != "Pad" or op == "Pad"] or own
     if op == "Transpose" or op not in _OF_LAYOUT:  # reshapes, named after its results, are there to fit it
         own = [one for one in own if one.op == "Transpose"] or own
     told = ", ".join(f"{one.op} on the {one.target}" for one in own) or "nothing of it is left"
     return ("supported" if all(one.target == "NPU" for one in own) else "fallback"), told
+
+
+def _made(rows: list[_Layer]) -> list[_Layer]:
+    """What computes, and stands for operators of the file."""
+    return [one for one in rows if one.op not in _LAYOUT and ":" in one.name]
 
 
 def _of_others(layer: _Layer, name: str, others: Sequence[str]) -> bool:
