@@ -240,13 +240,7 @@ RULES: dict[str, list[Rule]] = {
     ),
     "SQUARED_DIFFERENCE": [
         same("squared_difference.cc:106", "in[0]", "in[1]"),
-        dtype(("float32", "int32", "int8", "int16"), "squared_difference.cc:254"),
-        (
-            "output-dtype",
-            'out[0].dtype in ["float32", "int32", "int8", "int16"]',
-            "the output must be float32, int32, int8 or int16",
-            "squared_difference.cc:254",
-        ),
+        dtype(("float32", "int32", "int8", "int16"), "squared_difference.cc:254", "out[0]"),
         (
             "scales",
             'in[0].dtype not in ["int8", "int16"] or (known(in[0].scale, 0) > 0 and known(in[1].scale, 0) > 0)',
@@ -294,7 +288,7 @@ RULES: dict[str, list[Rule]] = {
     "TRANSPOSE_CONV": [
         (
             "hybrid",
-            '(in[2].dtype == in[1].dtype and in[2].dtype in ["float32", "int8", "int16"]) or (in[2].dtype == "int16" and in[1].dtype == "int8")',
+            '(in[2].dtype == in[1].dtype and (in[2].dtype in ["float32", "int8"] or in[2].dtype == "int16" and not per_channel(in[1]))) or (in[2].dtype == "int16" and in[1].dtype == "int8")',
             "weights must be float32 for float32, int8 for int8 and int16 inputs",
             "transpose_conv.cc:172",
         ),

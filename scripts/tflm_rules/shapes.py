@@ -12,6 +12,12 @@ AXES_FLOAT: Rule = (
     "the axes must lie within the rank",
     "reduce_common.cc:318",
 )
+MEANS: Rule = (
+    "output-size",
+    'in[0].dtype != "float32" or not const(in[1]) or prod([1] + shape1(out[0])) >= prod([1] + [shape1(in[0])[i] for i in 0..len(shape1(in[0])) - 1 if not (i in value(in[1]) or i - len(shape1(in[0])) in value(in[1]))])',
+    "the output must have room for every mean: else the kernel writes past it",
+    "reduce_common.cc:326",
+)
 # The axis of EXPAND_DIMS, counted from the front.
 AXIS = "(value(in[1])[0] if value(in[1])[0] >= 0 else value(in[1])[0] + len(shape1(in[0])) + 1)"
 
@@ -185,7 +191,7 @@ RULES: dict[str, list[Rule]] = {
             "begin, end and strides must be constant",
             "strided_slice_common.cc:144",
         ),
-        dtype(("float32", "int8", "int16", "int32", "bool"), "strided_slice.cc:78"),
+        dtype(("float32", "int8", "int16", "int32", "bool"), "strided_slice.cc:41", "out[0]"),
     ],
     **shared(
         ("PAD", "PADV2"),
@@ -235,7 +241,7 @@ RULES: dict[str, list[Rule]] = {
             "mirror_pad.cc:181",
         ),
     ],
-    "MEAN": [*REDUCE, AXES_FLOAT, dtype(F816, "reduce_common.cc:346")],
+    "MEAN": [*REDUCE, AXES_FLOAT, MEANS, dtype(F816, "reduce_common.cc:346")],
     "SUM": [*REDUCE, AXES_FLOAT, same("reduce_common.cc:368"), dtype(F816, "reduce_common.cc:406")],
     **shared(
         ("REDUCE_MAX", "REDUCE_MIN"),
