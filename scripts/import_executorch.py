@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from executorch_parts import ALIASES, CAST, IN_PLACE, NO_KERNEL, NOTHING_LEFT, PARTS
+from executorch_parts import ALIASES, CAST, IN_PLACE, NO_KERNEL, NOTHING_LEFT, OWN_CONSTANT, PARTS
 
 TABLES = Path(__file__).parents[1] / "op_tables" / "targets"
 SCHEMA = Path(__file__).parents[1] / "src" / "edgecheck" / "model" / "formats" / "aten_schema.txt"
@@ -398,7 +398,7 @@ def xnnpack(site: Path) -> Backend:
         "aten.pad.default": (*always, Limit(id="constant-pad", require='attr.mode == "constant"', say="only padding with a constant is taken", source=at(generic, "class ConstantPadConfig")), Limit(id="no-cropping", require="min(attr.pad) >= 0", say="no padding may be negative", source=at(generic, "does not support negative padding"))),
         "aten.constant_pad_nd.default": (*always, Limit(id="no-cropping", require="min(attr.pad) >= 0", say="no padding may be negative", source=at(generic, "does not support negative padding"))),
         "aten.upsample_bilinear2d.vec": (*always, Limit(id="static-output", require="static(out[0])", say="the output size must be known", source=at(generic, "dynamic output sizes are not supported"))),
-        "aten.max.dim": (Limit(id="values-only", require='in[0].rank == 4 and in[0].dtype in ["float32", "float16", "int8"] and len(out[1].consumers) == 0', say="only the values of a tensor of rank 4 are taken, not the indices", source=at(folder / "node_configs.py", "class MaxDimConfig")),),
+        "aten.max.dim": (Limit(id="values-only", require='in[0].rank == 4 and in[0].dtype in ["float32", "float16", "int8"] and len(out[1].consumers) == 0 and not of_model(out[1])', say="only the values of a tensor of rank 4 are taken, not the indices", source=at(folder / "node_configs.py", "class MaxDimConfig")),),
         "aten.glu.default": (*always, fixed), "aten.addcmul.default": (*always, Limit(id="value", require="not whole(attr.value)", say="a whole number as value becomes a constant whose cast stays outside", source="scalar")),
         "aten.type_as.default": (Limit(id="same-dtype", require="in[0].dtype == in[1].dtype", say="a change of dtype stays outside", source=at(generic, "dtype conversion from")),),
         "aten.to.dtype": (Limit(id="same-dtype", require=f"in[0].dtype == out[0].dtype and (not attr.copy or in[0].dtype in {FLOAT})", say="a change of dtype stays outside", source=at(generic, "dtype conversion from")),),
@@ -725,18 +725,50 @@ def coreml(site: Path) -> Backend:
         kind = sanitized(op)
         if op.startswith("aten.") and kind in names and not op.endswith("out"):
             place[op] = f"frontend:{names[kind]}"
-    for part in CLONE_LIKE:
+    for part in (
+        *CLONE_LIKE,
+        CAST,
+        OWN_CONSTANT,
+        *RECURRENT,
+        "aten.upsample_bicubic2d.vec",
+        "aten._upsample_nearest_exact2d.vec",
+    ):
         place[part] = "partitioner:178"
+    place["aten.adaptive_avg_pool3d.default"] = f"frontend:{names['mean']}"
+    for op in ("aten.rrelu.default", *COREML_RANDOM):  # their generator keeps them out of the schema
+        place[op] = f"frontend:{names[sanitized(op)]}"
     own = coreml_own(place)
     types = Limit(
-        id="dtype", require='all(t.dtype not in ["float16", "bfloat16", "uint8"] for t in inputs)', otherwise="rejected",
-        say="coremltools refuses a whole program with a float16 (before iOS 16), bfloat16 or uint8 input", source="registry:exir_utils.py:60",
+        id="dtype", require='all(t.dtype not in ["float16", "bfloat16", "uint8"] and (t.dtype != "int8" or const(t) or t.producer != "") for t in inputs)', otherwise="rejected",
+        say="coremltools refuses a whole program with a float16 (before iOS 16), bfloat16, int8 or uint8 input", source="registry:exir_utils.py:60",
         help="cast to float32 in front of the delegate, or ask for a newer deployment target",
     )  # fmt: skip
+    ranks = refused(
+        "rank-5",
+        "all(t.rank <= 5 for t in inputs) and all(t.rank <= 5 for t in outputs)",
+        "tensors have at most five dimensions",
+    )
     return Backend(
-        place=place, limits=dict.fromkeys(place, (types,)), whole=frozenset(place),
-        own={op: (types, *limits) for op, limits in own.items()},
+        place=place, limits=dict.fromkeys(place, (types, ranks)), whole=frozenset(place),
+        own={op: (types, ranks, *limits) for op, limits in own.items()},
     )  # fmt: skip
+
+
+COREML_RANDOM = ("aten.randn.default", "aten.randint.default", "aten.randint.low")
+#: Operators whose handlers in coremltools want all arguments, and when torch writes the last one.
+COREML_WRITTEN = {
+    "aten.cosine_similarity.default": "attr.eps != 1e-08", "aten.rms_norm.default": "exists(attr.eps)",
+    "aten.mse_loss.default": "attr.reduction != 1", "aten.roll.default": "len(attr.dims) > 0",
+    **{f"aten.fft_{name}.default": "exists(attr.norm)" for name in ("fft", "fftn", "ifft", "ifftn", "rfft", "rfftn", "irfft", "irfftn")},
+    **{f"aten.nll_loss{name}.default": "attr.ignore_index != -100" for name in ("", "_nd")},
+}  # fmt: skip
+
+
+@cache
+def inputless() -> frozenset[str]:
+    """Operators of torch that take no tensor."""
+    lines = (line.split() for line in SCHEMA.read_text(encoding="utf-8").splitlines()[1:] if line)
+    return frozenset(op for op, *arguments in lines if not any(":" in one for one in arguments))
 
 
 CLONE_LIKE = ("dim_order_ops._clone_dim_order.default", "dim_order_ops._to_dim_order_copy.default")
@@ -747,6 +779,28 @@ def sanitized(op: str) -> str:
     """The name that coremltools looks up: lower case, without namespace and without the plain overloads."""
     parts = op.lower().split(".")[1:]
     return parts[0] if len(parts) == 2 and parts[1] in _SUFFIXES else ".".join(parts)
+
+
+def refused(name: str, require: str, say: str) -> Limit:
+    """A condition that coremltools itself was seen to fail on, with the partitioner's consent."""
+    say = f"{say}: the partitioner takes the node, and coremltools then refuses the program"
+    return Limit(id=name, require=require, say=say, otherwise="rejected", source="frontend")
+
+
+VALUES_ONLY = refused(
+    "values-only", "len(out[1].consumers) == 0 and not of_model(out[1])", "only the values are made, not the indices"
+)
+_WHOLE_SCALES = "attr.align_corners or not exists(attr.scale_factors) or all(in[0].shape[n - len(attr.scale_factors)] * attr.scale_factors[n] % 1 <= 0.001 for n in 0..len(attr.scale_factors) - 1)"
+_FOLD = "len(attr.output_size) == 2 and all(d == 1 for d in attr.dilation) and all(attr.stride[n] >= attr.kernel_size[n] and (attr.output_size[n] + 2 * attr.padding[n]) % attr.stride[n] == 0 for n in [0, 1])"
+#: What coremltools' handlers raise at.
+COREML_REFUSED = {
+    **dict.fromkeys(("aten.avg_pool2d.default", "aten.avg_pool3d.default"), ("divisor", "not exists(attr.divisor_override)", "divisor_override is not taken")),
+    "aten.pad.default": ("mode", 'attr.mode in ["constant", "reflect", "replicate"]', "padding in a circle is not taken"),
+    "aten.adaptive_avg_pool3d.default": ("to-one", "all(n == 1 for n in attr.output_size)", "only a global average is taken"),
+    "aten.im2col.default": ("rank-4", "in[0].rank == 4", "the input has rank 4"),
+    "aten.col2im.default": ("fold", _FOLD, "no dilation, no overlap, and nothing left over at the edge"),
+    **dict.fromkeys(("aten.upsample_bilinear2d.vec", "aten.upsample_linear1d.vec"), ("whole-scale", _WHOLE_SCALES, "without align_corners the scale must give whole sizes")),
+}  # fmt: skip
 
 
 def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
@@ -770,17 +824,21 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
     )  # fmt: skip
     own |= {op: (floats,) for op in ("aten.relu.default", "aten.relu6.default") if op in place}
     own |= {op: (boolean,) for op in ("aten.bitwise_and.Tensor", "aten.bitwise_or.Tensor") if op in place}
-    place.pop("aten.cosine_similarity.default", None)
-    place.pop("aten.rms_norm.default", None)
-
-    def refused(name: str, require: str, say: str) -> Limit:
-        """A condition that coremltools itself was seen to fail on, with the partitioner's consent."""
-        say = f"{say}: the partitioner takes the node, and coremltools then refuses the program"
-        return Limit(id=name, require=require, say=say, otherwise="rejected", source="frontend")
 
     batch = refused("batched", "in[0].rank == in[1].rank", "the input must have a batch dimension")
     own |= {op: (batch,) for op in place if re.match(r"aten\.conv(_transpose)?[123]d\.", op)}
-    own["aten.max_pool2d.default"] = (refused("stride", "len(attr.stride) > 0", "the stride must be given"),)
+    given = refused("stride", "len(attr.stride) > 0", "the stride must be given")
+    plain = refused("dilation", "all(d == 1 for d in attr.dilation)", "a pooling has no dilation")
+    for n in (1, 2, 3):
+        own[f"aten.max_pool{n}d.default"] = (given, plain)
+        own[f"aten.max_pool{n}d_with_indices.default"] = (given, plain, VALUES_ONLY)
+    own |= {op: (refused(*one),) for op, one in COREML_REFUSED.items() if op in place}
+    padded = "all(p == 0 for p in attr.output_padding) or (sum(attr.padding) > 0 and in[0].rank < 5)"
+    for op in [op for op in own if "conv_transpose" in op]:
+        own[op] = (
+            *own[op],
+            refused("output-padding", padded, "output_padding needs a padding, and one or two dimensions"),
+        )
     own["aten.contiguous.default"] = (
         refused("contiguous", 'attr.memory_format in ["contiguous", 0]', "only the contiguous memory format is taken"),
     )
@@ -788,6 +846,13 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
     own["aten.prelu.default"] = (
         refused("rank-4", "in[0].rank == 4 or in[1].size == 1", "one slope for all channels, or an input of rank 4"),
     )
+    for op, require in COREML_WRITTEN.items():
+        own[op] = (
+            refused("written", require, "coremltools wants an argument written that torch leaves out at its default"),
+        )
+    own |= dict.fromkeys(("aten.adaptive_max_pool1d.default", "aten.adaptive_max_pool2d.default"), (VALUES_ONLY,))
+    alone = refused("an-input", "len(out[0].consumers) > 0", "a part without any input needs iOS 18")
+    own |= {op: (*own.get(op, ()), alone) for op in (*inputless(), *COREML_RANDOM) if op in place}
     place.pop("aten.pixel_unshuffle.default", None)
     for op in ("diagonal.default", "diagonal_copy.default", "acosh.default", "asinh.default", "rand.default"):
         place.pop(f"aten.{op}", None)
@@ -1189,11 +1254,7 @@ def table(name: str, backend: Backend, delegate: str, site: Path) -> None:
     own = list(found.values())
     if delegate == "CoreMLBackend":
         say = "the partitioner takes it by its name, and coremltools then refuses the program"
-        why = {
-            "cosine_similarity": "it expects four inputs",
-            "rms_norm": "it expects four inputs",
-            "pixel_unshuffle": "it needs iOS 16",
-        }
+        why = {"pixel_unshuffle": "it needs iOS 16"}
         for short, reason in why.items():
             op = f"aten.{short}.default"
             found[op] = Rule(op=op, source="frontend", refusal=f"{say} ({reason})", verdict="rejected")
