@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rknn_chips import CHIPS, CPU, INSTEAD, ML, NOT_AWAY, ON_CPU, REFUSED, elsewhere
+from rknn_chips import CHIPS, CPU, INSTEAD, ML, NOT_AWAY, ON_CPU, REFUSED, elsewhere, halved
 from rknn_npu import NPU
 from rknn_rules import Limit
 
@@ -152,6 +152,8 @@ def document(checkout: Path, chip: str) -> str:
 def rules(chip: str) -> tuple[dict[str, tuple[Limit, ...]], dict[str, tuple[Limit, ...]]]:
     """What the chip gives to the NPU, and to the CPU."""
     npu = {**NPU, **INSTEAD.get(chip, {})}
+    if chip == "rk3566":
+        npu = {op: tuple(halved(one) for one in limits) for op, limits in npu.items()}
     moved = {op: tuple(one for one in npu.pop(op) if one.otherwise == "rejected") for op in ON_CPU.get(chip, ())}
     return npu, {**{op: limits for op, limits in CPU.items() if op not in npu}, **moved}
 

@@ -13,6 +13,7 @@ from rknn_rules import (
     LANE,
     LAYOUT_0,
     NARROW,
+    ONE_SIDED,
     ONLY_FLOATS,
     RESHAPED,
     SUMS,
@@ -49,7 +50,7 @@ CPU: dict[str, tuple[Limit, ...]] = {
 #: A reduction over axes of size 1 that leaves them out is the reshape of an image.
 _FROM_IMAGE = f"(attr.keepdims == 0 and {image('in[0]')} % {LANE} == 0)"
 #: What the CPU does not do under this condition: it becomes a reshape, a multiplication, or parts that are joined.
-_NO_REDUCTION = f"in[0].size == out[0].size and dtype(in[0]) in {FLOAT[:-1]}, 'int8'] and (in[0].rank in 1..3 or (in[0].rank == 5 and ({FITS} or attr.keepdims == 0) and {TO_IMAGE}) or (in[0].rank == 4 and {_FROM_IMAGE}))"
+_NO_REDUCTION = f"in[0].size == out[0].size and dtype(in[0]) in {FLOAT[:-1]}, 'int8'] and (in[0].rank in 1..3 or (in[0].rank == 5 and ({FITS} or attr.keepdims == 0) and {TO_IMAGE}) or (in[0].rank == 4 and ({_FROM_IMAGE} or {ONE_SIDED})))"
 #: Lengths that do not grow.
 _SHORTER = "all(value(in[1])[k + 1] <= value(in[1])[k] for k in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] if k + 1 < in[1].size)"
 #: What becomes of that on the other chips: the RV1103 reshapes on its NPU, the RK3566 on the CPU.
@@ -68,6 +69,8 @@ def elsewhere(op: str, chip: str) -> str | None:
     """The condition, as it is on this chip; None where the CPU does all of it."""
     if op == "Hardmax" and chip == "rk3566":
         return None
+    if op in ON_CPU.get(chip, ()) and chip == "rv1103":  # a file that brings its own scales leaves it the floats
+        return f"in[0].producer == 'DequantizeLinear' and unit_type(out[0]) in {FLOAT}"
     when = ELSEWHERE.get(op)
     if op == "ScatterND" and chip == "rv1103":  # the rows of a matrix are split on the CPU
         return f"{when} and in[0].rank != 2"
@@ -114,12 +117,14 @@ _GIVEN_WEIGHTS = no("weights-const", "all(computed(t) for t in inputs[1:4])", "w
 #: What the RV1103 reshapes.
 _SMALL = cpu("plane", f"(in[0].rank != 4 or {image('in[0]')} <= 8192) and (out[0].rank != 4 or {image('out[0]')} <= 8192)", "an image of more than 8192 pixels is reshaped on the CPU", "reshape before the image grows beyond 8192 pixels")  # fmt: skip
 _ONLY_BYTES = NPU["Mul"][0]
+#: Elements that the RK3566 stores together: 8 bytes.
+_HALF_LANE = LANE.replace("(8 if", "(4 if").replace("else 16)", "else 8)")
 #: The orders that the RK3566 turns on its NPU.
-_FOURS = "(in[0].shape[1] % 4 == 0 and in[0].shape[{}] % 4 == 0)"
+_FOURS = f"(in[0].shape[1] % {_HALF_LANE} == 0 and in[0].shape[{{}}] % {_HALF_LANE} == 0)"
 _KEPT = "[d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]"
 _TURNED_3566 = (
     f"(in[0].rank == 1) or (in[0].rank in 2..3 and ({_KEPT} or (attr.perm == [2, 1, 0] and any(d == 1 for d in in[0].shape))))"
-    " or (in[0].rank == 2 and in[0].shape[0] % 4 == 0 and in[0].shape[1] % 4 == 0)"
+    f" or (in[0].rank == 2 and in[0].shape[0] % {_HALF_LANE} == 0 and in[0].shape[1] % {_HALF_LANE} == 0)"
     f" or (attr.perm == [0, 2, 1] and {_FOURS.format(2)}) or (attr.perm == [0, 3, 2, 1] and {_FOURS.format(3)})"
     " or (attr.perm in [[0, 1, 3, 2], [3, 1, 0, 2]] and in[0].shape[0] == 1 and in[0].shape[2] == 1 and in[0].shape[1] % 8 == 0)"
 )
@@ -146,9 +151,9 @@ def _not_reshaping(one: Limit) -> Limit:
     )
 
 
-def _halved(one: Limit) -> Limit:
+def halved(one: Limit) -> Limit:
     """The RK3566 stores 8 bytes together where the others store 16."""
-    if one.id != "blocks":
+    if one.id not in ("blocks", "before-blocks"):
         return one
     wide, half = ("16", "8") if "% 16" in one.require else ("8", "4")
     return replace(
@@ -180,11 +185,10 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "Cast": (replace(NPU["Cast"][0], require=NPU["Cast"][0].require.replace(", 'int32'", ""), say="the NPU casts only bool and int8 to floats, and floats to int8; between floats only what has not four dimensions"),),
         "Add": (_ONLY_BYTES, *SUMS[1:]), "Sub": (_ONLY_BYTES, *NPU["Sub"][1:]),
         "Max": (cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int32', 'uint8']", "integers run on the CPU (without quantisation)"), *NPU["Max"][1:]),
-        "QuantizeLinear": tuple(_halved(one) for one in NPU["QuantizeLinear"]),
-        "DequantizeLinear": tuple(_halved(one) for one in NPU["DequantizeLinear"]),
         "Transpose": (NARROW, cpu("order", _TURNED_3566, "matrices are turned where both sizes are multiples of 4 or one is 1; of images only channels and width are exchanged, both multiples of 4", "keep the sizes that are exchanged multiples of 4")),
     },
     "rv1103": {
+        "AveragePool": tuple(replace(one, require=f"not exists(attr.pads) or all(p == 0 for p in attr.pads) or {one.require}") if one.id == "padding-counted" else one for one in NPU["AveragePool"]),
         **{op: tuple(_reshaping(one) for one in NPU[op]) for op in ("ReduceMean", "ReduceSum")},
         "Pow": tuple(replace(one, require="value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
         "Transpose": tuple(
@@ -201,8 +205,8 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "LSTM": (_GIVEN_WEIGHTS, no("both-states", "not exists(in[5]) or exists(in[6])", "the first hidden state without the first cell state ends in an error of the toolkit", "give both states, or none"), *NPU["LSTM"]),
         "Gather": (
             *(one for one in NPU["Gather"] if one.id != "reshaped"),
-            cpu("channels", "in[1].size == 1 or in[0].rank == 1 or (in[0].rank == 2 and attr.axis in [0, -2]) or (in[0].rank == 3 and attr.axis in [1, -2]) or (in[0].rank == 4 and attr.axis in [1, -3])",
-                "several indices are gathered on the NPU only along the channels"),
+            cpu("channels", f"in[1].size == 1 or unit_type(in[0]) not in {FLOAT} or in[0].rank == 1 or (in[0].rank == 2 and attr.axis in [0, -2]) or (in[0].rank == 3 and attr.axis in [1, -2]) or (in[0].rank == 4 and attr.axis in [1, -3])",
+                "several indices are gathered on the NPU only along the channels, where the file does not bring its own scales"),
         ),
     },
 }  # fmt: skip

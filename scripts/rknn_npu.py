@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rknn_rules import (
     ARITHMETIC,
+    BEFORE_BLOCKS,
     BLOCKS,
     BLOCKS_OF_BYTES,
     EXPANDS,
@@ -43,11 +44,12 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Add": SUMS,
     "Mul": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), *SUMS[1:]),
     "Sub": (*SUMS, cpu("minuend", f"not computed(in[0]) or (same(in[1].shape, out[0].shape) and (in[0].size == 1 or {FULL} or {PER_CHANNEL}))", "a constant minus a tensor runs on the CPU unless it is a scalar, one value for each channel, or as large as the result")),
-    **dict.fromkeys(("Abs", "Clip", "Softplus", "Tanh", "ThresholdedRelu", "Elu", "HardSigmoid", "HardSwish"), (ONLY_FLOATS,)),
-    **dict.fromkeys(("LeakyRelu", "Sigmoid"), (ONLY_FLOATS,)),
+    **dict.fromkeys(("Clip", "Softplus", "Tanh", "ThresholdedRelu", "Elu", "HardSigmoid", "HardSwish"), (ONLY_FLOATS,)),
+    **dict.fromkeys(("Abs", "LeakyRelu"), (ONLY_FLOATS, BEFORE_BLOCKS)),
+    "Sigmoid": (ONLY_FLOATS,),
     "Dropout": (no("input-given", "not computed(in[0])", "the input must not be constant"), ONLY_FLOATS),
     "Relu": (no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'int32']", "the toolkit cannot run it with this type"), ONLY_FLOATS),
-    "Neg": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), NOT_SCALAR, no("five-dimensions", f"in[0].rank <= 4 or {JOINED_TO_FOUR.format('in[0]')}", "five dimensions end in an error of the toolkit", "join two dimensions with Reshape")),
+    "Neg": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), NOT_SCALAR, BEFORE_BLOCKS, no("five-dimensions", f"in[0].rank <= 4 or {JOINED_TO_FOUR.format('in[0]')}", "five dimensions end in an error of the toolkit", "join two dimensions with Reshape")),
     "AveragePool": (
         ONLY_FLOATS,
         cpu("padding-counted", f"in[0].rank == 5 or known(attr.count_include_pad, 0) != 0 or ({_WITHIN} and (not exists(attr.pads) or all(p == 0 for p in attr.pads) or all(k <= 8 for k in attr.kernel_shape) or attr.kernel_shape == in[0].shape[2:5]))",
@@ -75,6 +77,8 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Split": (NARROW, constant(1, "split")),
     "Div": (
         *ARITHMETIC, FIVE,
+        cpu("not-quantised", "computed(in[1]) or in[0].producer != 'DequantizeLinear' or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)", "between DequantizeLinear and QuantizeLinear a division by what is not constant runs on the CPU", "multiply with the reciprocal"),
+        BEFORE_BLOCKS,
         cpu("constant-batch", "not computed(in[1]) or out[0].rank != 4 or out[0].shape[0] == 1 or in[0].shape[0] == out[0].shape[0]", "one image divided by a constant of several runs on the CPU"),
         cpu("dividend", f"not computed(in[0]) or (out[0].size > 1 and {FULL} and (in[1].size == out[0].size or (out[0].rank == 4 and in[1].size * out[0].shape[0] == out[0].size)))", "a constant divided by a tensor runs on the CPU unless it is as large as the result"),
         cpu("one-pixel", f"computed(in[1]) or out[0].size == 1 or {PIXELS} > 1 or (out[0].rank == 3 and in[1].rank < 3 and out[0].shape[2] > 1)", "a tensor of channels only, or of one dimension, is divided by another on the CPU",
@@ -125,7 +129,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), cpu("no-indices", "not exists(out[1])", "with indices it runs on the CPU"),
     ),
     "PRelu": (no("slope-const", "computed(in[1])", "the slope must be constant"), KERNEL, NOT_SCALAR),
-    "Pow": (no("base-rank", "out[0].rank != 3 or in[0].rank == 3", "a base of fewer dimensions than the three of the result ends in an error of the toolkit", "give the base three dimensions with Unsqueeze"), cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
+    "Pow": (no("base-rank", "out[0].rank != 3 or in[0].rank == 3", "a base of fewer dimensions than the three of the result ends in an error of the toolkit", "give the base three dimensions with Unsqueeze"), BEFORE_BLOCKS, cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
             no("exponent-type", "dtype(in[1]) in ['float32', 'float16', 'float64', 'int32', 'int64']", "the toolkit cannot run it with this type of exponent"),
         cpu("exponent", "value(in[1])[0] in [-0.5, 0.5, 1, 2, 3]", "only the exponents -0.5, 0.5, 1, 2 and 3 run on the NPU", "write the power as multiplications")),
     "ReduceSum": (constant(1, "axes"), ONLY_FLOATS, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"),
@@ -156,7 +160,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         *ARITHMETIC,
         no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:2])", "five dimensions end in an error of the toolkit unless the axis is the last", "join two dimensions with Reshape"),
     ),
-    "Sqrt": (*ARITHMETIC, cpu("not-quantised", "out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)", "it runs on the CPU where its result is quantised"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
+    "Sqrt": (*ARITHMETIC, BEFORE_BLOCKS, cpu("not-quantised", "in[0].producer != 'DequantizeLinear' or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)", "it runs on the CPU between DequantizeLinear and QuantizeLinear"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
     "Sum": (*ARITHMETIC, cpu("two", "arity >= 2", "the sum of one input runs on the CPU")),
     "Transpose": (
         NARROW,
@@ -175,6 +179,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Where": (
         no("no-kernel", f"dtype(in[1]) in {FLOAT[:-1]}, 'int32', 'int64', 'uint8']", "the toolkit cannot run it with this type"),
         cpu("float", f"dtype(in[1]) in {FLOAT}", "integers run on the CPU"),
+        BEFORE_BLOCKS,
         cpu("no-given-scalar", "out[0].rank <= 1 or computed(in[2]) or in[2].rank == out[0].rank or (out[0].rank >= 5 and in[2].rank >= 1)", "a third input of fewer dimensions that is not constant makes it run on the CPU", "make it a constant, or give it as many dimensions"),
         cpu("same-rank", "out[0].rank not in 2..3 or all(computed(t) or t.rank in [0, out[0].rank] for t in inputs)", "inputs of fewer dimensions make it run on the CPU", "give the inputs the same number of dimensions"),
     ),

@@ -43,6 +43,14 @@ WIDE = "['int32', 'int64', 'uint32', 'uint64', 'int16', 'uint16']"
 ONLY_FLOATS = cpu("float", f"dtype(in[0]) in {FLOAT}", "integers run on the CPU (without quantisation)")
 NARROW = cpu("no-wide-integers", f"dtype(in[0]) not in {WIDE}", "wide integers are moved by the CPU")
 NOT_SCALAR = cpu("not-scalar", "out[0].rank >= 1", "a scalar runs on the CPU")
+#: Converted on one side only: it computes with floats, in a model that has 8-bit integers.
+ONE_SIDED = f"((unit_type(in[0]) in {FLOAT}) != (unit_type(out[0]) in {FLOAT}))"
+#: In front of a conversion that the CPU does, the CPU computes too.
+BEFORE_BLOCKS = cpu(
+    "before-blocks",
+    "out[0].rank == 4 or out[0].size % 8 == 0 or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers) or any(t.producer == 'DequantizeLinear' and not computed(t) for t in inputs)",
+    "what is no image, and is quantised from floats, is computed on the NPU where the number of elements is a multiple of 8",
+)
 ARITHMETIC = (ONLY_FLOATS, NOT_SCALAR)
 #: The toolkit runs the model with onnxruntime to fold constants: what that has no kernel for does not load.
 KERNEL = no("no-kernel", f"dtype(in[0]) in {FLOAT}", "the toolkit cannot run it with integers")
@@ -56,7 +64,7 @@ _BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(
              "a constant of several images and a tensor of one run on the CPU")  # fmt: skip
 SUMS = (
     cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or dtype(in[0]) == 'int32'", "int64 and other integers run on the CPU (without quantisation)"),
-    NOT_SCALAR, FIVE, _BATCH,
+    NOT_SCALAR, FIVE, _BATCH, BEFORE_BLOCKS,
 )  # fmt: skip
 #: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and what is quantised stays).
 LANE = "(8 if all(k in ['float32', 'float16', 'float64'] for k in [dtype(in[0]), unit_type(in[0]), unit_type(out[0])]) else 16)"
@@ -77,7 +85,7 @@ TO_IMAGE = f"(in[0].rank == 5 and (attr.keepdims != 0 or out[0].rank != 4 or {im
 _NOT_OVER = "((exists(attr.axes) and {0} not in attr.axes and {1} not in attr.axes) or (exists(in[1]) and {0} not in value(in[1]) and {1} not in value(in[1])))"
 #: Of five dimensions the first or second is 1 and stays: they are taken together to four.
 FITS = f"((in[0].shape[1] == 1 and {_NOT_OVER.format(1, -4)}) or (in[0].shape[0] == 1 and {_NOT_OVER.format(0, -5)}))"
-SOMETHING = f"in[0].rank not in 4..5 or {TO_IMAGE} or in[0].size != out[0].size or (attr.keepdims == 0 and {image('in[0]')} % {LANE} == 0) or (exists(in[1]) and in[1].size == 0)"
+SOMETHING = f"in[0].rank not in 4..5 or {ONE_SIDED} or {TO_IMAGE} or in[0].size != out[0].size or (attr.keepdims == 0 and {image('in[0]')} % {LANE} == 0) or (exists(in[1]) and in[1].size == 0)"
 _SAME_ORDER = (
     f"(in[0].rank == 4 and out[0].rank == 4 and (in[0].shape[3] == out[0].shape[3] or (in[0].shape[1] % {LANE} == 0 and out[0].shape[1] % {LANE} == 0)"
     " or [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]))"
@@ -103,8 +111,11 @@ EXPANDS = "all(in[0].shape[d] == 1 or in[0].shape[d] == out[0].shape[d] for d in
 JOINED = "len([d for d in [0, 1, 2, 3, 4, 5] if d + 1 < in[0].rank and attr.perm[d + 1] == attr.perm[d] + 1 and in[0].shape[attr.perm[d]] != 1 and in[0].shape[attr.perm[d + 1]] != 1])"
 
 
-#: What only moves elements, and what cuts them off: a conversion before or behind it is done at the model's edge.
-_PASSES = "['Identity', 'Dropout', 'Relu', 'Clip', 'Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']"
+#: What takes 8 bits as they are: the conversion before or behind it is done at the edge of the model.
+_PASSES = (
+    "Identity", "Dropout", "Relu", "Clip", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Split", "Concat", "Tile", "Pad",
+    "Expand", "MaxPool", "AveragePool", "GlobalAveragePool", "Resize",
+)  # fmt: skip
 #: Everything that the operator which reads this makes is quantised again: it computes with 8 bits, and nothing is converted.
 _READ_BY_UNIT = "(out[0].consumers != [] and any(t.consumers != [] for t in read_into(out[0])) and all(all(c == 'QuantizeLinear' for c in t.consumers) for t in read_into(out[0])))"
 #: The same of the operator that makes this.
@@ -113,12 +124,12 @@ _MADE_BY_UNIT = f"(in[0].producer != '' and all(c == 'QuantizeLinear' for c in i
 _SAME_SCALE = "(in[0].producer not in ['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'] or (scalar(in[1]) == scalar(made_from(made_from(in[0])[0])[1]) and scalar(in[2]) == scalar(made_from(made_from(in[0])[0])[2])))"
 BLOCKS = cpu(
     "blocks",
-    f"in[0].rank == 4 or in[0].size % 8 == 0 or computed(in[0]) or ({_MADE_BY_UNIT} and {_SAME_SCALE}) or (in[0].producer in {_PASSES} and all(c == 'QuantizeLinear' for c in in[0].consumers) and all(t.producer != 'DequantizeLinear' for t in made_from(in[0])))",
+    f"in[0].rank == 4 or in[0].size % 8 == 0 or computed(in[0]) or ({_MADE_BY_UNIT} and {_SAME_SCALE}) or (in[0].producer in {[*_PASSES, 'Cast']} and all(c == 'QuantizeLinear' for c in in[0].consumers) and all(t.producer != 'DequantizeLinear' for t in made_from(in[0])))",
     "what is no image is quantised on the NPU where the number of elements is a multiple of 8, or its operator computes with 8 bits",
 )
 BLOCKS_OF_BYTES = cpu(
     "blocks",
-    f"in[0].rank == 4 or in[0].size % 16 == 0 or computed(in[0]) or {_READ_BY_UNIT} or (out[0].consumers != [] and out[0].consumers[0] in {_PASSES})",
+    f"in[0].rank == 4 or in[0].size % 16 == 0 or computed(in[0]) or {_READ_BY_UNIT} or (out[0].consumers != [] and out[0].consumers[0] in {[*_PASSES, 'ArgMax', 'ArgMin']})",
     "what is no image is dequantised on the NPU where the number of elements is a multiple of 16, or its operator computes with 8 bits",
 )
 

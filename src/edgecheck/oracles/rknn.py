@@ -134,12 +134,12 @@ def _placed(layers: list[_Layer], name: str, op: str, others: Sequence[str] = ()
     every = [one for one in layers if one.op not in _EDGES]
     rows = [one for one in every if not _of_others(one, name, others)]
     named = [one for one in rows if one.name.partition(":")[2].startswith(name)]
-    if op in _QUANTISING and others:  # a neighbour took it in, or it converts; reshapes are there to fit the neighbour
-        own = [one for one in rows if one.op == "exDataConvert" or one.op not in _LAYOUT]
+    if op in _QUANTISING and others:  # a neighbour took it in, or it converts; the rest is the neighbour's
+        own = [one for one in rows if one.op == "exDataConvert" or (one in named and one.op not in _LAYOUT)]
     elif op in _OF_LAYOUT and (named or others):
         own = [one for one in named if one.op not in _LAYOUT] or named
     else:
-        own = _made(rows) or _made(every) or named or every
+        own = _made(rows) or _made(every) or named or rows or every
         own = [one for one in own if one.op != "Pad" or op == "Pad"] or own
     if op == "Transpose" or op not in _OF_LAYOUT:  # reshapes, named after its results, are there to fit it
         own = [one for one in own if one.op == "Transpose"] or own
