@@ -107,8 +107,8 @@ def test_made_up_values_and_crashes_are_no_refusal() -> None:
         "inconclusive",
         "killed by SIGSEGV",
     )
-    unset = Ran(value=["invoke", "read_variable.cc:67 variable != nullptr was not true."], text="", failure=None)
-    assert litert_cpu.judged(unset)[0] == "invalid"
+    for said in ("read_variable.cc:67 variable != nullptr was not true.", "max_index < num_segments_ was not true."):
+        assert litert_cpu.judged(Ran(value=["invoke", said], text="", failure=None))[0] == "invalid"
     missing = Ran(value=["load", "Didn't find op for builtin opcode 'ADD' version '6'."], text="", failure=None)
     assert litert_cpu.judged(missing) == ("rejected", "load: Didn't find op for builtin opcode 'ADD' version '6'.")
     assert litert_cpu.judged(Ran(value=["load", "the file is broken"], text="", failure=None))[0] == "invalid"
@@ -168,6 +168,44 @@ def test_a_model_that_ran_answers_for_all_its_operators_one_that_did_not_for_the
 
 def test_every_point_that_can_be_asked_is_one_of_the_axis() -> None:
     assert set(litert_cpu.DISTRIBUTIONS) < set(litert_cpu.ENVIRONMENTS) <= set(table("litert-cpu").versions)
+
+
+def int8_convolution(zero_point: int) -> dict[str, Any]:
+    strides = {"stride_h": 1, "stride_w": 1, "dilation_h_factor": 1, "dilation_w_factor": 1}
+    return {
+        "op": "CONV_2D", "v": 3, "a": {"padding": "SAME", "fused_activation_function": "NONE", **strides},
+        "i": [{"t": "int8", "s": [1, 4, 4, 2], "q": [0.1, 5]}, {"t": "int8", "s": [3, 1, 1, 2], "q": [0.1, 0], "c": {"f": 1}},
+              {"t": "int32", "s": [3], "q": [0.01, zero_point], "c": {"f": 0}}],
+        "o": [{"t": "int8", "s": [1, 4, 4, 3], "q": [0.2, 0]}],
+    }  # fmt: skip
+
+
+def test_a_bias_has_no_zero_point() -> None:
+    assert judged(int8_convolution(0))[0] == "supported"
+    assert judged(int8_convolution(1))[:2] == ("rejected", "bias-zero-point-0")
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(0.25, "supported"), (0.5, "supported"), (1.0, "rejected")])
+def test_sixteen_bits_with_scales_that_are_powers_of_two(scale: float, expected: str) -> None:
+    """One input has the output's scale, the other no larger one: the sum shifts to the right only."""
+    one, other = ({"t": "int16", "s": [4], "q": [step, 0]} for step in (0.5, scale))
+    spec = {"op": "ADD", "v": 1, "i": [one, other], "o": [one], "a": {"pot_scale_int16": True}}
+    assert judged({**spec, "a": {**spec["a"], "fused_activation_function": "NONE"}})[0] == expected
+
+
+@pytest.mark.parametrize(("segments", "expected"), [([0, 0, 1], "supported"), ([0, 2, 1], "rejected")])
+def test_segments_lie_among_their_number(segments: list[int], expected: str) -> None:
+    data = {"t": "float32", "s": [3, 2]}
+    ids = {"t": "int32", "s": [3], "c": segments}
+    made = {"t": "float32", "s": [2, 2]}
+    spec = {
+        "op": "UNSORTED_SEGMENT_MAX",
+        "v": 1,
+        "i": [data, ids, {"t": "int32", "s": [], "c": [2]}],
+        "o": [made],
+        "a": {},
+    }
+    assert judged(spec)[0] == expected
 
 
 @pytest.mark.slow

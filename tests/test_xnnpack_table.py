@@ -10,8 +10,10 @@ import pytest
 
 from edgecheck.check import check, point
 from edgecheck.model.formats import tflite
+from edgecheck.model.graph import Graph, Model, Node, Quantization, Tensor
 from edgecheck.oracles import ask, tflite_probe
 from edgecheck.oracles.litert_xnnpack import _Step, delegated
+from edgecheck.probing.programs import Stored
 from edgecheck.tables import bundle
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +99,31 @@ def test_a_constant_that_is_dequantised_follows_its_readers(target):
     spec = {"op": "DEQUANTIZE", "v": 2, "i": [half], "o": [{"t": "float32", "s": [4, 4]}]}
     (alone,) = check(tflite_probe.read(spec), target)
     assert alone.verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [("float16", "supported"), ("int8", "supported"), ("int16", "fallback"), ("uint8", "fallback")],
+)
+def test_weights_that_are_dequantised_on_the_way(target, stored, expected):
+    """The delegate unpacks float16 and int8 constants only; of others it sees no constant filter."""
+    read, filter_, bias, made = (
+        Tensor(name=name, dtype="float32", shape=shape, data=data)
+        for name, shape, data in (("x", (1, 4), None), ("w", (2, 4), None), ("b", (2,), Stored()), ("y", (1, 2), None))
+    )
+    scale = None if stored == "float16" else Quantization(scales=(0.1,), zero_points=(0,), axis=0)
+    constant = Tensor(name="c", dtype=stored, shape=(2, 4), quantization=scale, data=Stored())
+    attrs = {"keep_num_dims": False, "fused_activation_function": "NONE", "weights_format": "DEFAULT"}
+    nodes = (
+        Node(graph=0, index=0, name="w", op="DEQUANTIZE", version=2, inputs=(constant,), outputs=(filter_,), attrs={}),
+        Node(
+            graph=0, index=1, name="y", op="FULLY_CONNECTED", version=1, inputs=(read, filter_, bias), outputs=(made,),
+            attrs=attrs,
+        ),
+    )  # fmt: skip
+    graph = Graph(index=0, name="main", inputs=(read,), outputs=(made,), nodes=nodes)
+    model = Model(path=Path("m.tflite"), format="tflite", sha256="", graphs=(graph,))
+    assert check(model, target)[1].verdict == expected
 
 
 def test_islands_are_told_from_their_edges():

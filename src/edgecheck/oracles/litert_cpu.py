@@ -50,7 +50,10 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
 }
 _BUILTIN_WITHOUT_DELEGATES = 3  # OpResolverType of the interpreter's Python API
 #: What a kernel says of sizes that do not fit each other.
-_SIZES = re.compile(r"dims->data|accum_dim|output_batch_size|num_input_elements|SizeOfDimension|NumElements")
+_SIZES = re.compile(
+    r"dims->data|accum_dim|output_batch_size|num_input_elements|SizeOfDimension|NumElements|HaveSameShapes|Dims\(i"
+    r"|computed_input_|even split|must sum to the dimension|number of elements overflowed"
+)
 _CULPRIT = re.compile(r"Node number (\d+) \(")
 _NOT_ONE = ("DIV", "FLOOR_DIV", "FLOOR_MOD")  # their second input may not be zero
 _NO_KERNEL = re.compile(
@@ -60,7 +63,8 @@ _NO_KERNEL = re.compile(
 _VALUES = re.compile(
     r"Division by 0|out of (?:bound|range)|data\[i\] != zero_point|negative value|only defined for|Invalid begin"
     r"|has to be non-zero|\(delta, 0\)|block_shape\[dim\]|size_data\[0\]|num_output_elements|even split|must sum to"
-    r"|k is higher|output_shape_vector|segment_id|variable != nullptr"
+    r"|k is higher|output_shape_vector|segment_id|variable != nullptr|max_index < num_segments|IsPowerOfTwo"
+    r"|dilations_tensor->data|shape_data\[0\] != SizeOfDimension\(input"
     r"|SizeOfDimension\(output, \d\) \(\d+ != 0\)|shape_data\[ix \+ i\] \(\d+ != 0\)",  # a shape fed as zeros
     re.I,
 )
@@ -149,7 +153,15 @@ def _answer(piece: Piece, runtime: str, *, alone: bool = False) -> Answer:
         verdict, reason = judged(isolated(lambda: _run(content, piece.op, runtime), seconds=SECONDS))
         if verdict == "rejected" and not alone and _SIZES.search(reason) and _is_variable(content):
             verdict, reason = "invalid", f"the sizes stored for variable dimensions: {reason}"
+        culprit = _CULPRIT.search(reason)
+        if verdict == "rejected" and culprit and int(culprit[1]) < _operators(content) - 1:
+            verdict, reason = "invalid", f"what makes its constants is refused: {reason}"
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
+
+
+def _operators(content: bytes) -> int:
+    """How many a piece has: before its own stands only what makes constants."""
+    return _counts(content)[1]
 
 
 def _is_variable(content: bytes) -> bool:
