@@ -135,6 +135,7 @@ def test_a_file_that_is_too_new_is_one_finding(table, models_dir):
 
 MAKE = """
 import sys, numpy, coremltools as ct
+import coremltools.optimize.coreml as cto
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
@@ -171,6 +172,14 @@ for name, program, made in (("bias", variable_bias, 17), ("attention", attention
         spec.specificationVersion = version
         ct.models.utils.save_spec(spec, f"{folder}/{name}-{made}-{ios}.mlpackage",
                                   weights_dir=package.weights_dir)
+
+@mb.program(input_specs=[F(2, 64)], opset_version=ct.target.iOS16)
+def compressed(x):  # its weights become constexpr_affine_dequantize, whose parameters are attributes
+    return mb.linear(x=x, weight=numpy.arange(4096, dtype="float32").reshape(64, 64))
+
+package = ct.convert(compressed, convert_to="mlprogram", minimum_deployment_target=ct.target.iOS16, skip_model_load=True)
+config = cto.OptimizationConfig(cto.OpLinearQuantizerConfig(weight_threshold=16))
+cto.linear_quantize_weights(package, config).save(f"{folder}/compressed-16.mlpackage")
 """
 
 

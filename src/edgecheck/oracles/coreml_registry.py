@@ -54,7 +54,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     late = f"specification version {spec.specificationVersion}; iOS {ios} loads up to {newest}"
     too_new = late if spec.specificationVersion > newest else None
     if kind == "mlProgram":
-        return [_of_operation(one, too_new) for one in _program(spec.mlProgram) if one.op != "const"]
+        return [_of_operation(one, too_new, ios) for one in _program(spec.mlProgram) if one.op != "const"]
     if kind in _NETWORKS:
         return list(_of_layers(getattr(spec, kind), ios, too_new))
     verdict = "rejected" if too_new else "supported"
@@ -72,7 +72,11 @@ def _specification(ios: int) -> int:
     )
 
 
-def _of_operation(one: _Operation, too_new: str | None) -> Answer:
+def _of_operation(one: _Operation, too_new: str | None, ios: int) -> Answer:
+    if too_new is None and one.opset is not None and one.opset > ios:
+        too_new = f"the opset of iOS {one.opset}, which iOS {ios} does not have"
+    if too_new is None and (broken := _broken(one)):
+        return Answer(graph=one.graph, index=one.index, op=one.op, verdict="invalid", reason=broken)
     refusal = too_new or refusal_of(one.op, one.opset, one.inputs)
     if refusal is None and not one.op.startswith("constexpr_") and max(one.ranks, default=0) > 5:
         refusal = f"outputs a tensor of rank {max(one.ranks)}; Core ML has at most 5"
@@ -83,6 +87,22 @@ def _of_operation(one: _Operation, too_new: str | None) -> Answer:
         verdict="rejected" if refusal else "supported",
         reason=refusal or "",
     )
+
+
+def _broken(one: _Operation) -> str | None:
+    """What makes it no program of its opset: an input that the operation needs is not there."""
+    from coremltools.converters.mil._deployment_compatibility import AvailableTarget
+    from coremltools.converters.mil.mil.input_type import TensorInputType
+    from coremltools.converters.mil.mil.ops.registry import SSAOpRegistry
+
+    versions = SSAOpRegistry.core_ops.get(one.op, {})
+    definition = versions.get(getattr(AvailableTarget, f"iOS{min(one.opset or 0, 18)}", None))
+    if definition is None:
+        return None
+    for name, rule in definition.input_spec.input_types.items():
+        if isinstance(rule, TensorInputType) and not rule.optional and name not in one.inputs:
+            return f"required input {name} is missing"
+    return None
 
 
 def refusal_of(op: str, opset: int | None, inputs: Mapping[str, Any]) -> str | None:
@@ -103,9 +123,6 @@ def refusal_of(op: str, opset: int | None, inputs: Mapping[str, Any]) -> str | N
     for one in rules.input_types.values():
         if isinstance(one, TensorInputType) and one.type_domain_id is not None:
             one.type_domain = definition.type_domains[one.type_domain_id]
-    for name, one in rules.input_types.items():
-        if isinstance(one, TensorInputType) and not one.optional and name not in inputs and op != "const":
-            return f"required input {name} is missing"
     known = {name: given for name, given in inputs.items() if given is not None}
     try:
         rules.validate_inputs(op, op, known)
@@ -132,6 +149,9 @@ def _block(block: Any, opset: int | None, outer: Mapping[str, Any], counter: Ite
         inputs = {name: _bound(argument, scope) for name, argument in operation.inputs.items()}
         ranks = [one.type.tensorType.rank for one in operation.outputs if one.type.WhichOneof("type") == "tensorType"]
         constant = op == "const" or op.startswith("constexpr_")
+        if constant:  # iOS 16's compressed constants are written with their parameters as attributes
+            written = {name: variable(one.type, True) for name, one in operation.attributes.items() if name != "name"}
+            inputs = written | inputs
         yield _Operation(graph, index, op, opset, inputs, ranks)
         scope |= {one.name: variable(one.type, constant) for one in operation.outputs}
         for inner in operation.blocks:
