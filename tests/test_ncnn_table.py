@@ -56,6 +56,11 @@ CASES = {
     "embedding, the axis written": (
         spec("Gather", [filled(10, 4), tensor(1, 5, dtype="int64")], axis=0), "rejected",
     ),
+    "embedding of halves": (
+        spec("Gather", [filled(10, 4, dtype="float16"), tensor(1, 5, dtype="int64")]) | {"o": [{"t": "float16"}]}, "supported",
+    ),
+    "one size": (spec("Shape", [X], start=0, end=1) | {"o": [{"t": "int64"}]}, "rejected"),
+    "sizes": (spec("Shape", [X], start=0, end=2) | {"o": [{"t": "int64"}]}, "supported"),
     "embedding": (spec("Gather", [filled(10, 4), tensor(1, 5, dtype="int64")]), "supported"),
     "selection": (spec("Gather", [X, integers(0, 2)], axis=1), "supported"),
     "padding": (spec("Pad", [X, PADS], mode="constant"), "supported"),
