@@ -28,10 +28,10 @@ REGISTER = "tflite/core/kernels/register.cc"
 
 #: Limits that the native table has and the browser's code has not: (id, operators; none: all).
 GONE: Sequence[tuple[str, frozenset[str]]] = (
+    ("kernel-groups", frozenset({"CONV_2D"})),
+    ("kernel-groups-filters", frozenset({"CONV_2D"})),
     ("kernel-not-empty", frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})),
-    ("kernel-filter-type", frozenset({"TRANSPOSE_CONV"})),
     ("kernel-consistent", frozenset({"TRANSPOSE_CONV"})),
-    ("kernel-range-size", frozenset({"SLICE"})),
     ("kernel-output-shape", frozenset({"SLICE"})),
 )
 
