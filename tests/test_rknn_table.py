@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecheck.check import point
+from edgecheck.check import check, point
 from edgecheck.environments import interpreter
 from edgecheck.oracles import ask, onnx_probe, rknn
 from edgecheck.probing import evidence, replay
@@ -121,7 +121,44 @@ CASES = {
         {**spec("TopK", [X, tensor(1, dtype="int64")]), "o": [{"t": "float32"}, {"t": "int64"}]},
         "rejected", "rejected", "rejected",
     ),
+    "average over padding that no window reaches": (
+        spec("AveragePool", [tensor(1, 4, 32, 32)], kernel_shape=[8, 8], strides=[8, 8], pads=[1, 1, 1, 1]), "supported", "supported", None,
+    ),
+    "average over padding that is not counted": (
+        spec("AveragePool", [tensor(1, 4, 32, 32)], kernel_shape=[2, 2], strides=[2, 2], pads=[1, 1, 1, 1]), "fallback", "fallback", "fallback",
+    ),
+    "add to five dimensions, the second 1": (spec("Add", [tensor(2, 1, 3, 5, 6), tensor(6, c={"f": 0.5})]), "supported", None, None),
+    "add to five dimensions, the third 1": (spec("Add", [tensor(2, 3, 1, 5, 6), tensor(6, c={"f": 0.5})]), "rejected", None, None),
+    "all of five dimensions": (spec("Slice", [tensor(1, 2, 3, 5, 6), *ints([0], [3], [2])]), "supported", None, None),
+    "a power of fewer dimensions": (spec("Pow", [tensor(8, c={"f": 2}), tensor(1, 4, 8)]), "rejected", None, None),
 }  # fmt: skip
+
+
+def quantised(op, shape, *, before=True, after=True):
+    """The operator between DequantizeLinear and QuantizeLinear, or beside one of them."""
+    scale, zero = {"n": "s", "t": "float32", "s": [], "c": [0.5]}, {"n": "z", "t": "uint8", "s": [], "c": [3]}
+    x, y = {"n": "x", "t": "float32", "s": list(shape)}, {"n": "y", "t": "float32", "s": list(shape)}
+    made = {"op": "DequantizeLinear", "i": [{"n": "q", "t": "uint8", "s": list(shape)}, scale, zero], "o": [x]}
+    read = {"op": "QuantizeLinear", "i": [y, scale, zero], "o": [{"n": "r", "t": "uint8", "s": list(shape)}]}
+    own = {"op": op, "opset": 13, "i": [x], "o": [y]}
+    return own | ({"before": [made]} if before else {}) | ({"after": [read]} if after else {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdicts"),
+    [
+        (quantised("LeakyRelu", (10, 33)), ["supported", "supported", "supported"]),
+        (quantised("Sqrt", (10, 33), after=False), ["fallback", "supported"]),
+        (quantised("Relu", (10, 33), after=False), ["supported", "supported"]),
+        (quantised("Sqrt", (1, 12, 5, 5)), ["supported", "fallback", "supported"]),
+        (quantised("LeakyRelu", (10, 33), before=False), ["fallback", "fallback"]),
+        (quantised("Relu", (10, 33), before=False), ["supported", "supported"]),
+        (quantised("LeakyRelu", (10, 32), before=False), ["supported", "supported"]),
+    ],
+)  # fmt: skip
+def test_conversions_and_what_stands_beside_them(asked, verdicts):
+    model = onnx_probe.read(asked)
+    assert [one.verdict for one in check(model, point(bundle.load("rknn-rk3588")))] == verdicts
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -163,6 +200,31 @@ def test_reshapes_around_a_transpose_do_not_decide():
     assert rknn._placed(layers, "/T", "Transpose") == ("supported", "Transpose on the NPU")
     assert rknn._placed(layers, "/E", "Einsum") == ("supported", "Transpose on the NPU")
     assert rknn._placed(layers[2:], "/T", "Reshape") == ("fallback", "Reshape on the CPU")
+
+
+def test_a_conversion_is_told_from_the_reshapes_around_its_operator():
+    rows = [
+        ("Reshape", "CPU", "Reshape:t0__rs"),
+        ("Exp", "CPU", "Exp:n1_"),
+        ("exDataConvert", "CPU", "exDataConvert:n2_"),
+        ("Reshape", "CPU", "Reshape:t5_-rs"),
+    ]
+    layers = [rknn._Layer(op=op, target=target, name=name) for op, target, name in rows]
+    assert rknn._placed(layers, "n0_", "DequantizeLinear", ["n1_", "n2_"]) == ("supported", "nothing of it is left")
+    assert rknn._placed(layers, "n1_", "Exp", ["n0_", "n2_"]) == ("fallback", "Exp on the CPU")
+    assert rknn._placed(layers, "n2_", "QuantizeLinear", ["n0_", "n1_"]) == ("fallback", "exDataConvert on the CPU")
+
+
+def test_short_names_leave_the_model_as_it_is():
+    import onnx
+
+    content = onnx_probe.write(quantised("Relu", (1, 8)))
+    short = onnx.load_from_string(rknn._shortened(content))
+    onnx.checker.check_model(short, full_check=True)
+    assert [(node.op_type, node.name) for node in short.graph.node] == [
+        ("DequantizeLinear", "n0_"), ("Relu", "n1_"), ("QuantizeLinear", "n2_"),
+    ]  # fmt: skip
+    assert all(one.name.startswith("t") for one in [*short.graph.input, *short.graph.output, *short.graph.initializer])
 
 
 @pytest.mark.slow

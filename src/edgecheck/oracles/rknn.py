@@ -82,8 +82,17 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
 def _judged(model: Path, name: str, op: str, *, chip: str, seen: dict[bytes, Ran]) -> tuple[str, str]:
     """`seen`: what building said of a file, by its digest: the operators of one piece are asked about one by one."""
     digest = hashlib.sha256(model.read_bytes()).digest()
-    if digest not in seen:
-        seen[digest] = _tried(str(model.resolve()), chip)
+    nodes = list(formats.read(model).nodes)
+    names = {node.name: node.name for node in nodes}
+    with tempfile.TemporaryDirectory() as folder:
+        if len(nodes) > 1 and not any(node.subgraphs for node in nodes):
+            names = {node.name: f"n{number}_" for number, node in enumerate(nodes)}
+            short = Path(folder, "short.onnx")
+            short.write_bytes(_shortened(model.read_bytes()))
+        else:
+            short = model.resolve()
+        if digest not in seen:
+            seen[digest] = _tried(str(short), chip)
     ran = seen[digest]
     text = _COLOUR.sub("", ran.text)
     lost = onnx_alone.gone(ran)
@@ -91,7 +100,7 @@ def _judged(model: Path, name: str, op: str, *, chip: str, seen: dict[bytes, Ran
         return "inconclusive", lost
     if ran.value != 0 and "IndexError" in text and chip in _INTEGERS and _takes_a_scalar(model):
         return "invalid", "an input of rank 0, or without a shape, cannot be calibrated"
-    others = [node.name for node in formats.read(model).nodes if node.name != name]
+    others = [short for long, short in names.items() if long != name]
     if ran.value != 0:
         verdict, reason = _refused(text, ran.failure or f"the build ended with {ran.value}", op)
         of_another = verdict == "rejected" and op in _QUANTISING and others and op not in reason
@@ -100,7 +109,23 @@ def _judged(model: Path, name: str, op: str, *, chip: str, seen: dict[bytes, Ran
     if custom:
         return "rejected", f"{custom['op']} becomes a custom operator that must be registered"
     layers = [_Layer(**one.groupdict()) for line in text.splitlines() if (one := _LAYER.search(line))]
-    return _placed(layers, name, op, others)
+    return _placed(layers, names.get(name, name), op, others)
+
+
+def _shortened(content: bytes) -> bytes:
+    """The file with its nodes named n0_, n1_ … and its tensors t0_, t1_ …: the compiler's table cuts long names off."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    tensors: dict[str, str] = {"": ""}
+    for number, node in enumerate(model.graph.node):
+        node.name = f"n{number}_"
+        for side in (node.input, node.output):
+            side[:] = [tensors.setdefault(name, f"t{len(tensors)}_") for name in side]
+    for named in (model.graph.input, model.graph.output, model.graph.value_info, model.graph.initializer):
+        for one in named:
+            one.name = tensors.setdefault(one.name, f"t{len(tensors)}_")
+    return bytes(model.SerializeToString())
 
 
 def _tried(path: str, chip: str) -> Ran:
@@ -134,8 +159,8 @@ def _placed(layers: list[_Layer], name: str, op: str, others: Sequence[str] = ()
     every = [one for one in layers if one.op not in _EDGES]
     rows = [one for one in every if not _of_others(one, name, others)]
     named = [one for one in rows if one.name.partition(":")[2].startswith(name)]
-    if op in _QUANTISING and others:  # a neighbour took it in, or it converts; the rest is the neighbour's
-        own = [one for one in rows if one.op == "exDataConvert" or (one in named and one.op not in _LAYOUT)]
+    if op in _QUANTISING and others:  # a neighbour took it in, or it converts; reshapes are there to fit the neighbour
+        own = [one for one in named if one.op not in ("Reshape", "Transpose")]
     elif op in _OF_LAYOUT and (named or others):
         own = [one for one in named if one.op not in _LAYOUT] or named
     else:
