@@ -165,7 +165,7 @@ def the_browser():
 @pytest.mark.export
 @pytest.mark.slow
 def test_the_browser_still_answers_as_it_did(the_browser, tf_python, stored, tmp_path):
-    sample = [row for row in stored if row.get("settings")][:: max(1, len(stored) // 12)]
+    sample = [row for row in stored if row.get("settings") and "differs" not in row][:: max(1, len(stored) // 12)]
     models = making.write([row["spec"] for row in sample], "tflite", tmp_path)
     for row, outcome in zip(sample, ask("litert_web", tf_python, models, "litert-webgpu", row_settings("module"))):
         (answer,) = outcome.answers
