@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+import tflite_file
 from edgecheck.check import check, point
+from edgecheck.model.formats.tflite import read
 from edgecheck.model.graph import Graph, Model, Node, Quantization, Tensor
 from edgecheck.oracles import tflite_probe, vela
 from edgecheck.tables.functions import after, before, made_with, shape1, shape4
@@ -212,6 +214,54 @@ def test_the_oracle_reads_vela_s_own_words() -> None:
     error = "RuntimeError: Compilation failed: Error: ARGMAX 'out' Does not have valid TFLite Semantics. - IFM has to be 8bit IFM type=INT16, Failed to parse TFLite file"
     assert vela._refusal(op, error, alone=True) == ("rejected", "IFM has to be 8bit IFM type=INT16,")
     assert vela._refusal(op, "killed by SIGSEGV", alone=True) == ("inconclusive", "killed by SIGSEGV")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_inputs_and_options_that_are_left_out(target: str) -> None:
+    soft = softmax("int8", 8)
+    assert verdict(target, {key: soft[key] for key in ("op", "i", "o")}) == ("rejected", "options")
+    missing = {"op": "RELU", "i": [None], "o": [q8([1, 4])], "a": {}}
+    assert verdict(target, missing) == ("rejected", "inputs-present")
+    assert verdict(target, {**missing, "i": []})[0] == "fallback"
+    third = {"op": "ADD", "i": [q8([1, 4])] * 3, "o": [q8([1, 4])], "a": {"fused_activation_function": "NONE"}}
+    assert verdict(target, third) == ("rejected", "third-input")
+    assert verdict(target, {**third, "i": [*third["i"][:2], None]}) == ("supported", None)
+
+
+def test_a_file_without_an_option_table_is_known_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = [tflite_file.T(name=name, shape=[1, 4]) for name in "abc"]
+
+    def told() -> list[frozenset[str] | None]:
+        path = tflite_file.write(tmp_path / "dense.tflite", tensors, [([0, 1], [2])])
+        return [node.written for graph in read(path).graphs for node in graph.nodes]
+
+    assert told() == [None]
+    monkeypatch.setattr(tflite_file, "FULLY_CONNECTED_OPTIONS", 0)
+    assert told() == [frozenset()]
+
+
+@pytest.mark.parametrize(
+    ("source", "made", "expected"), [("int16", "int16", "supported"), ("int32", "int8", "rejected")]
+)
+def test_a_wide_convolution_has_no_hardware(source: str, made: str, expected: str) -> None:
+    weights = {"t": "int8", "s": [3, 1, 1, 2], "q": [0.1, 0], "c": {"f": 1}}
+    spec = {
+        "op": "CONV_2D",
+        "i": [{"t": source, "s": [1, 4, 4, 2], "q": [0.5, 0]}, weights],
+        "o": [{"t": made, "s": [1, 4, 4, 3], "q": [0.5, 0]}],
+        "a": {"padding": "SAME", "stride_h": 1, "stride_w": 1, "dilation_h_factor": 1, "dilation_w_factor": 1},
+    }
+    spec["a"]["fused_activation_function"] = "NONE"
+    assert verdict("ethos-u85", spec)[0] == expected
+
+
+def test_the_operator_that_an_error_names_is_the_one_that_makes_the_tensor() -> None:
+    error = "Error: SOFTMAX 'b' Does not have valid TFLite Semantics. - IFM and OFM types must match Failed to parse"
+    ops = [
+        vela._Op(graph=0, index=i, op="SOFTMAX", outputs=(made,), inputs=(read,))
+        for i, (read, made) in enumerate(["ab", "bc"])
+    ]
+    assert [one.verdict for one in vela._refused(ops, error)] == ["rejected", "inconclusive"]
 
 
 @pytest.mark.slow

@@ -113,6 +113,44 @@ def test_a_crash_or_a_small_arena_is_no_refusal() -> None:
     assert told == ("rejected", "prepare: Didn't find op for builtin opcode 'GELU'")
 
 
+def test_inputs_are_counted_with_those_left_out() -> None:
+    tensor = {"t": "float32", "s": [1, 4]}
+    spec = {"op": "ABS", "i": [tensor, None], "o": [tensor], "a": {}}
+    assert verdict(spec) == ("rejected", "inputs")
+    assert verdict({**spec, "i": [None]}) == ("rejected", "inputs")
+    assert verdict({**spec, "i": [tensor]}) == ("supported", None)
+
+
+@pytest.mark.parametrize(
+    ("axes", "expected"),
+    [([1], "supported"), ([0, 1], "supported"), ([0, 2], "rejected"), ([3], "rejected"), ([-1], "supported")],
+)
+def test_reversed_axes_follow_on_each_other(axes: list[int], expected: str) -> None:
+    data = {"t": "float32", "s": [2, 3, 2]}
+    spec = {"op": "REVERSE_V2", "i": [data, {"t": "int32", "s": [len(axes)], "c": axes}], "o": [data], "a": {}}
+    assert verdict(spec)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("end", "length", "expected"),
+    [(-7, 6, "supported"), (0, 5, "supported"), (0, 6, "rejected"), (1, 4, "supported"), (5, 6, "rejected")],
+)
+def test_a_slice_backwards(end: int, length: int, expected: str) -> None:
+    def words(*values: int) -> dict[str, Any]:
+        return {"t": "int32", "s": [2], "c": list(values)}
+
+    data, out = ({"t": "int8", "s": [1, size], "q": [0.5, 0]} for size in (6, length))
+    spec = {"op": "STRIDED_SLICE", "i": [data, words(0, 5), words(1, end), words(1, -1)], "o": [out]}
+    masks = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
+    assert verdict({**spec, "a": masks})[0] == expected
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(0.9, "supported"), (1.0, "rejected")])
+def test_int8_comparisons_abort_from_a_scale_of_one(scale: float, expected: str) -> None:
+    pair = [{"t": "int8", "s": [2], "q": [one, 0]} for one in (0.5, scale)]
+    assert verdict({"op": "LESS", "i": pair, "o": [{"t": "bool", "s": [2]}], "a": {}})[0] == expected
+
+
 @pytest.mark.slow
 def test_tflm_itself_on_fresh_probes() -> None:
     agreement = fresh("tflm", "tflm", seed=78, count=300)
