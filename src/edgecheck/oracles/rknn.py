@@ -204,7 +204,8 @@ def _calibration(model: str) -> str:
 
     graph = onnx.load(model).graph
     constants = {one.name for one in graph.initializer}
-    read = {name for node in graph.node for name in node.input}  # the toolkit drops the others
+    reads = [node.input for node in graph.node if node.op_type not in ("Shape", "Size")]
+    read = {name for inputs in reads for name in inputs}  # the toolkit drops the others
     random = numpy.random.RandomState(0)
     names = []
     for number, one in enumerate(graph.input):
