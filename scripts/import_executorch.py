@@ -732,6 +732,7 @@ def coreml(site: Path) -> Backend:
         *RECURRENT,
         "aten.upsample_bicubic2d.vec",
         "aten._upsample_nearest_exact2d.vec",
+        "aten.where.ScalarOther",
     ):
         place[part] = "partitioner:178"
     place["aten.adaptive_avg_pool3d.default"] = f"frontend:{names['mean']}"
@@ -797,6 +798,7 @@ COREML_REFUSED = {
     **dict.fromkeys(("aten.avg_pool2d.default", "aten.avg_pool3d.default"), ("divisor", "not exists(attr.divisor_override)", "divisor_override is not taken")),
     "aten.pad.default": ("mode", 'attr.mode in ["constant", "reflect", "replicate"]', "padding in a circle is not taken"),
     "aten.adaptive_avg_pool3d.default": ("to-one", "all(n == 1 for n in attr.output_size)", "only a global average is taken"),
+    "aten.where.ScalarOther": ("float-scalar", "not whole(attr.other)", "a whole number beside floats is of another dtype"),
     "aten.im2col.default": ("rank-4", "in[0].rank == 4", "the input has rank 4"),
     "aten.col2im.default": ("fold", _FOLD, "no dilation, no overlap, and nothing left over at the edge"),
     **dict.fromkeys(("aten.upsample_bilinear2d.vec", "aten.upsample_linear1d.vec"), ("whole-scale", _WHOLE_SCALES, "without align_corners the scale must give whole sizes")),
@@ -1254,9 +1256,13 @@ def table(name: str, backend: Backend, delegate: str, site: Path) -> None:
     own = list(found.values())
     if delegate == "CoreMLBackend":
         say = "the partitioner takes it by its name, and coremltools then refuses the program"
-        why = {"pixel_unshuffle": "it needs iOS 16"}
+        why = {
+            "pixel_unshuffle.default": "it needs iOS 16",
+            "hardshrink.default": "the choice is between a whole number and floats",
+            "lerp.Scalar": "its constant without dimensions is a concat of nothing",
+        }
         for short, reason in why.items():
-            op = f"aten.{short}.default"
+            op = f"aten.{short}"
             found[op] = Rule(op=op, source="frontend", refusal=f"{say} ({reason})", verdict="rejected")
     for op in sorted({*NO_KERNEL, *NO_KERNEL_PARTS, *NO_WAY, *in_place_of(NO_WAY)}):
         found.setdefault(
