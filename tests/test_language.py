@@ -282,6 +282,19 @@ def test_a_quantised_unit_is_seen_with_its_stored_types():
     assert plain("unit_type(out[0])", 0) == "float32"
 
 
+def test_the_values_of_a_constant_that_is_only_reshaped():
+    axis = tensor("k", "int64", (), data=Values(numpy.array(-1, "int64")))
+    moved, scaled = tensor("m", "int64", (1,)), tensor("d", "int64", (1,))
+    first, second = (
+        Node(graph=0, index=i, name=str(i), op=op, version=13, inputs=(x,), outputs=(y,), attrs={})
+        for i, (op, x, y) in enumerate((("Unsqueeze", axis, moved), ("Neg", moved, scaled)))
+    )
+    edges = Edges.of([Graph(index=0, name="g", inputs=(), outputs=(scaled,), nodes=(first, second))])
+    ask = lambda text: evaluate(parse(text), Scope(node=second, env={}, edges=edges))  # noqa: E731
+    assert (ask("value(in[0])"), ask("scalar(in[0])"), ask("const(in[0])")) == ([-1], -1, False)
+    assert isinstance(ask("value(out[0])"), Unknown)
+
+
 def test_what_is_computed_from_sizes():
     ask = chain(("Relu", "float32"), ("Shape", "int64"), ("Gather", "int64"), ("Reshape", "float32"))
     assert [ask("computed(in[0])", place) for place in range(4)] == [False, False, True, True]

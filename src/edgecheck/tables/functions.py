@@ -278,14 +278,24 @@ def _list(tensor: Tensor) -> list[Any] | Unknown:
     return values
 
 
-def value(_: Scope, tensor: Tensor) -> Any:
-    """The values of a constant, flat."""
-    return _list(tensor)
+def _unmoved(scope: Scope, tensor: Tensor) -> Tensor:
+    """What ONNX operators that keep the order of the values made it from: the constant, where there is one."""
+    while tensor.data is None and (node := scope.edges.producer.get(id(tensor))) is not None:
+        first = node.inputs[0] if node.inputs else None
+        if first is None or node.op not in ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten"):
+            break
+        tensor = first
+    return tensor
 
 
-def scalar(_: Scope, tensor: Tensor) -> Any:
-    """The value of a constant with one element."""
-    values = _list(tensor)
+def value(scope: Scope, tensor: Tensor) -> Any:
+    """The values of a constant, flat, or of one that is only reshaped."""
+    return _list(_unmoved(scope, tensor))
+
+
+def scalar(scope: Scope, tensor: Tensor) -> Any:
+    """The value of a constant with one element, or of one that is only reshaped."""
+    values = _list(_unmoved(scope, tensor))
     if isinstance(values, Unknown):
         return values
     return values[0] if len(values) == 1 else Unknown(f"'{tensor.name}' has {len(values)} values")
