@@ -353,7 +353,7 @@ def _splits(op: str) -> Iterator[Limit]:
     if op == "SPLIT_V":
         yield refuse(
             "one-inferred",
-            'const(in[1]) and in[1].dtype in ["int32", "uint32", "int64"] and sum([1 for v in value(in[1]) if v == -1]) <= 1',
+            'const(in[1]) and in[1].dtype in ["int32", "uint32", "int64", "float32", "float64"] and sum([1 for v in value(in[1]) if v == -1]) <= 1',
             "the sizes must be constant, at most one of them -1",
             "ConstraintSplitvInferred",
         )
