@@ -5,7 +5,7 @@
 With `--ask` each target's partitioner is asked about each .pt2 of the folders PROGRAMS, and the answers are added to the
 first FILE (one JSON line a program and target); those that are there are not asked again. Then all answers are added to
 the evidence that is there, whose rows stay. A line carries the node itself, so that tests hold the tables against it
-without ExecuTorch. At most three nodes are kept of one operator, limit and verdict; one that contradicts the table is
+without ExecuTorch. At most two nodes are kept of one operator, limit and verdict; one that contradicts the table is
 always kept. A supported node of an operator stands on the inside of each limit of it that refused another. Printed are,
 for each target, how often table and partitioner agree, and every node where they do not.
 """
@@ -24,7 +24,7 @@ from typing import Any
 
 from edgecheck.check import check, point
 from edgecheck.model import formats
-from edgecheck.model.graph import Model
+from edgecheck.model.graph import Model, Node
 from edgecheck.oracles import ask
 from edgecheck.probing import evidence
 from edgecheck.probing.programs import described
@@ -32,7 +32,7 @@ from edgecheck.probing.replay import judged
 from edgecheck.tables import bundle
 
 OUT = Path(__file__).parents[1] / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
-EACH, EACH_INSIDE = 3, 1
+EACH, EACH_INSIDE = 2, 1
 #: Operators before a node that limits of the tables ask about.
 MAKERS = (
     "quantized_decomposed.dequantize_per_tensor.default",
@@ -45,6 +45,11 @@ MAKERS = (
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
     ("executorch-ethos-u", "q-ethos20983:98"): "both tensors have one shape, so that nothing is left of it",
+    (
+        "executorch-xnnpack",
+        "k1-mmgrad:1",
+    ): "the matrix is a parameter that wants gradients, which is folded in any order",
+    ("executorch-xnnpack", "k1-mmmul:2"): "its factor still has the strides of a transpose two operators before",
     ("executorch-xnnpack", "float20801-006:13"): "the same call stands twice in the program, and ExecuTorch keeps one",
     ("executorch-xnnpack", "float20802-001:42"): "the same call stands twice in the program, and ExecuTorch keeps one",
 }
@@ -71,6 +76,13 @@ def readers(model: Model) -> dict[int, list[str]]:
         for tensor in node.inputs:
             found.setdefault(id(tensor), []).append(node.op)
     return found
+
+
+def returned(node: Node, model: Model) -> dict[str, list[int]]:
+    """The places of the outputs that the program returns, where it does not return all of several."""
+    kept = {id(tensor) for tensor in model.graphs[0].outputs}
+    places = [place for place, tensor in enumerate(node.outputs) if id(tensor) in kept]
+    return {"x": places} if 1 < len(node.outputs) != len(places) else {}
 
 
 def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any]) -> Iterator[evidence.Row]:
@@ -107,7 +119,7 @@ def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any
             line |= {"differs": why} if why else {}
             if answer["op"].startswith("quantized_decomposed."):
                 continue  # whether it is taken hangs on the operators around it, which a line does not hold
-            yield line | {"model": described(table.node, read, makers)}
+            yield line | {"model": described(table.node, read, makers) | returned(table.node, model)}
 
 
 def with_insides(rows: list[evidence.Row]) -> Iterator[evidence.Row]:
@@ -142,7 +154,7 @@ def thinned(rows: Iterable[evidence.Row]) -> list[evidence.Row]:
         kept[key] += 1
         differs = row.get("differs") or judged(row, bundle.load(row["target"])).verdict != row["verdict"]
         if kept[key] <= EACH or differs:
-            found.append(row)
+            found.append({**row, "reason": str(row["reason"])[:60]})
     return found
 
 

@@ -3,7 +3,8 @@
 `"model": {"n": argument names, "i": [[dtype, shape, constant]], "o": […], "a": {arguments}, "r": [names of the
 operators that read each output]}`; a null is an argument left out. `"u": [0, 0]`, where a tensor is given twice: for
 each argument the first one that is the same tensor. `"p": [["aten.x.default", 1], null]`, where an argument is made by
-another operator: its name, and whether it reads constants only.
+another operator: its name, and whether it reads constants only. `"x": [0]`: of several outputs the places of those that
+the program returns; without it, all are.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ def model_of(row: Mapping[str, Any]) -> Model:
     made = tuple(one for one in outputs if one is not None)
     named = enumerate(zip(spec.get("p", ()), inputs))
     makers = tuple(_making(one, tensor, 100 + number) for number, (one, tensor) in named if one)
-    graph = Graph(index=0, name="", inputs=(), outputs=made, nodes=(node, *readers, *makers))
+    returned = [outputs[place] for place in spec["x"]] if "x" in spec else made
+    given_back = tuple(one for one in returned if one is not None)
+    graph = Graph(index=0, name="", inputs=(), outputs=given_back, nodes=(node, *readers, *makers))
     return Model(path=Path("probe"), format="executorch", sha256="", graphs=(graph,))
 
 
