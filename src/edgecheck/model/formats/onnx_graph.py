@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.errors import FormatError
-from edgecheck.model.formats import onnx_rules_math, onnx_rules_move, onnx_rules_space, onnx_schema
+from edgecheck.model.formats import (
+    onnx_rules_math,
+    onnx_rules_move,
+    onnx_rules_sequence,
+    onnx_rules_space,
+    onnx_schema,
+)
 from edgecheck.model.formats.onnx_attributes import imply
 from edgecheck.model.formats.onnx_control import bind, conclude
 from edgecheck.model.formats.onnx_data import ListData, constant, sparse
@@ -28,10 +34,17 @@ from edgecheck.model.formats.onnx_messages import (
     Type,
 )
 from edgecheck.model.formats.onnx_order import nested_graphs, refuse_disorder
-from edgecheck.model.formats.onnx_shapes import Call, Value, infer, refine
+from edgecheck.model.formats.onnx_shapes import Call, Value, infer, merge, refine
 from edgecheck.model.graph import Graph, Node, Tensor
 
-RULES = (onnx_rules_math, onnx_rules_move, onnx_rules_space)  # imported for the rules they register
+RULES = (
+    onnx_rules_math,
+    onnx_rules_move,
+    onnx_rules_sequence,
+    onnx_rules_space,
+)  # imported for the rules they register
+_MOST_CALLS = 4096  # of functions of the file, with different types, that are followed
+_DEEPEST_CALL = 16
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)|(\S[^\n]*?)\((\d+)\): ')
 _FOREIGN = re.compile(r"(^|/)(site-packages|dist-packages|torch)/")
 
@@ -78,6 +91,11 @@ class Builder:
         self._graphs: list[Graph | None] = []
         self._results: dict[int, list[Value]] = {}
         self._functions: dict[tuple[str, str, str], tuple[int, FunctionProto]] = {}
+        self._given: dict[
+            int, list[Value]
+        ] = {}  # number of a function's body → what its calls give, as far as they agree
+        self._made: dict[tuple[int, Any], list[Value]] = {}  # what a call with these types makes
+        self._deep = 0
 
     def graphs(self) -> tuple[Graph, ...]:
         main = self.model.graph
@@ -91,7 +109,8 @@ class Builder:
         opsets = self.model.opsets or {"": 1}  # the first two IR versions had one opset and did not say so
         self._graph(main, None, opsets, None, [])
         for function in self.model.functions:
-            self._graph(function.graph, None, {**opsets, **function.opsets}, None, [])
+            bound = self._given.get(len(self._graphs), [])
+            self._graph(function.graph, None, {**opsets, **function.opsets}, None, bound)
         return tuple(graph for graph in self._graphs if graph is not None)
 
     def _graph(
@@ -169,6 +188,7 @@ class Builder:
             self._infer(Call(op, since, attrs, inputs), outputs, declared, subgraphs)
         if function:
             subgraphs = (function[0],)
+            self._call(function, inputs, outputs, opsets)
         names = _formal_names(schema, function, len(inputs))
         return _Step(proto, op, schema.since if schema else None, inputs, outputs, attrs, names, subgraphs)
 
@@ -206,6 +226,27 @@ class Builder:
             return tuple(self._plain(item) for item in value) if value and not _simple(value[0]) else value
         return value
 
+    def _call(
+        self, function: tuple[int, FunctionProto], inputs: list[Value | None], outputs: list[Value | None], opsets: Any
+    ) -> None:
+        """Note what a call gives to a function's body, and complete what it makes by reading the body with it."""
+        number, body = function
+        given = [Value("", one.dtype, one.shape) if one else Value() for one in inputs]
+        before = self._given.get(number)
+        self._given[number] = [_agreed(a, b) for a, b in zip(before, given)] if before is not None else given
+        key = number, tuple((one.dtype, one.shape) for one in given)
+        if key not in self._made and len(self._made) < _MOST_CALLS and self._deep < _DEEPEST_CALL:
+            self._deep += 1
+            self._made[key] = []  # a function that calls itself makes nothing that is known
+            first = len(self._graphs)
+            scratch = self._graph(body.graph, None, {**opsets, **body.opsets}, None, given)
+            self._made[key] = self._results[scratch]
+            del self._graphs[first:]
+            self._deep -= 1
+        for value, found in zip(outputs, self._made.get(key, ())):
+            if value is not None:
+                value.dtype, value.shape = value.dtype or found.dtype, refine(value.shape, found.shape)
+
     def _infer(
         self, call: Call, outputs: list[Value | None], declared: dict[str, Type], subgraphs: tuple[int, ...]
     ) -> None:
@@ -223,6 +264,11 @@ class Builder:
             value.data, value.sparse, value.known = found.data, found.sparse, found.known
             value.dtype = value.dtype or found.dtype
             value.shape = refine(value.shape, found.shape)
+
+
+def _agreed(first: Value, second: Value) -> Value:
+    """What two calls give alike."""
+    return Value("", first.dtype if first.dtype == second.dtype else None, merge(first.shape, second.shape))
 
 
 def _simple(value: object) -> bool:

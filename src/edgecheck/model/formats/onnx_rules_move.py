@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edgecheck.model.formats.onnx_data import Number, few
-from edgecheck.model.formats.onnx_messages import DTYPES
 from edgecheck.model.formats.onnx_shapes import (
     MOST_VALUES,
     Call,
@@ -359,39 +358,6 @@ def unique(c: Call) -> None:
     out = list(c.shape(0))
     out[c.axis(c.attr_int("axis"), len(out))] = None
     c.put(0, shape=out)
-
-
-@rule("SequenceConstruct", "SplitToSequence")
-def to_sequence(c: Call) -> None:
-    if c.dtype(0):
-        c.put(0, dtype=f"sequence({c.dtype(0)})")
-
-
-@rule("SequenceInsert", "SequenceErase")
-def same_sequence(c: Call) -> None:
-    c.put(0, dtype=c.dtype(0))
-
-
-@rule("SequenceAt", "ConcatFromSequence")
-def from_sequence(c: Call) -> None:
-    dtype = c.dtype(0) or ""
-    if dtype.startswith("sequence("):
-        c.put(0, dtype=dtype[len("sequence(") : -1])
-
-
-@rule("SequenceEmpty")
-def empty_sequence(c: Call) -> None:
-    c.put(0, dtype=f"sequence({DTYPES.get(c.attr_int('dtype', 1))})")
-
-
-@rule("OptionalHasElement")
-def has_element(c: Call) -> None:
-    c.put(0, dtype="bool", shape=())
-
-
-@rule("SequenceLength")
-def sequence_length(c: Call) -> None:
-    c.put(0, dtype="int64", shape=())
 
 
 @rule("com.microsoft::QLinearConcat")
