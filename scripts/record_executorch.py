@@ -42,6 +42,8 @@ MAKERS = (
     "aten.linear.default",
     *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding")),
 )
+#: Of these every operator before is kept.
+OF_ANY = ("aten.matmul.default", "aten.copy_.default")
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
     ("executorch-ethos-u", "q-ethos20983:98"): "both tensors have one shape, so that nothing is left of it",
@@ -119,7 +121,10 @@ def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any
             line |= {"differs": why} if why else {}
             if answer["op"].startswith("quantized_decomposed."):
                 continue  # whether it is taken hangs on the operators around it, which a line does not hold
-            yield line | {"model": described(table.node, read, makers) | returned(table.node, model)}
+            yield line | {
+                "model": described(table.node, read, made if answer["op"] in OF_ANY else makers)
+                | returned(table.node, model)
+            }
 
 
 def with_insides(rows: list[evidence.Row]) -> Iterator[evidence.Row]:
@@ -154,7 +159,7 @@ def thinned(rows: Iterable[evidence.Row]) -> list[evidence.Row]:
         kept[key] += 1
         differs = row.get("differs") or judged(row, bundle.load(row["target"])).verdict != row["verdict"]
         if kept[key] <= EACH or differs:
-            found.append({**row, "reason": str(row["reason"])[:60]})
+            found.append({**row, "reason": str(row["reason"])[:56]})
     return found
 
 
