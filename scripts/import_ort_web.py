@@ -228,7 +228,7 @@ def entry(fact: Fact, op_version: str, since: str, removed: str | None, axis: Se
     last = axis[axis.index(removed) - 1] if removed else axis[-1]
     source = f"browser-{last.replace('.', '-')}"
     lines = ["[[op]]", f'op = "{fact.op}"']
-    if not fact.op.startswith("com.microsoft::"):  # one version of everything, which files name in no reliable way
+    if not fact.op.startswith("com.microsoft::") and fact.op not in cpu_importer.OUTSIDE_ONNX:  # files name no version
         lines += [f'op_version = "{op_version}"']
     lines += [f'since = "{since}"']
     lines += [f'removed = "{removed}"'] if removed else []
