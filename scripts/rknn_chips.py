@@ -115,7 +115,7 @@ ON_CPU = {
 }
 _GIVEN_WEIGHTS = no("weights-const", "all(computed(t) for t in inputs[1:4])", "weights and bias must be constant to be quantised")  # fmt: skip
 #: What the RV1103 reshapes.
-_SMALL = cpu("plane", f"(in[0].rank != 4 or {image('in[0]')} <= 8192) and (out[0].rank != 4 or {image('out[0]')} <= 8192)", "an image of more than 8192 pixels is reshaped on the CPU", "reshape before the image grows beyond 8192 pixels")  # fmt: skip
+_SMALL = cpu("plane", f"(in[0].rank == 4 and {image('in[0]')} <= 16384 and (out[0].rank != 4 or {image('out[0]')} <= 16384)) or (in[0].rank != 4 and (out[0].rank != 4 or {image('out[0]')} <= 8192))", "an image of more than 16384 pixels is reshaped on the CPU, and what becomes an image of more than 8192", "reshape before the image grows")  # fmt: skip
 _ONLY_BYTES = NPU["Mul"][0]
 #: Elements that the RK3566 stores together: 8 bytes.
 _HALF_LANE = LANE.replace("(8 if", "(4 if").replace("else 16)", "else 8)")

@@ -169,8 +169,8 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("order", "in[0].rank != 4 or attr.perm != [2, 1, 3, 0] or in[0].shape[3] % 4 == 0", "this order runs on the CPU unless the width is a multiple of 4"),
         cpu("plane", f"in[0].rank != 4 or attr.perm not in [[0, 2, 1, 3], [1, 0, 2, 3], [1, 0, 3, 2], [1, 2, 3, 0], [3, 2, 1, 0]] or {image('in[0]')} <= 8192 or (attr.perm[0] == 0 and in[0].shape[1] == 1)",
             "this order runs on the CPU where height times width is above 8192", "transpose parts of at most 8192 elements, or keep the last two dimensions smaller"),
-        cpu("few-channels", f"in[0].rank != 4 or attr.perm not in [[0, 2, 1, 3], [3, 2, 1, 0]] or in[0].shape[1] not in [1, 3, 4] or (in[0].shape[1] == 1 and attr.perm[0] == 0) or {image('in[0]')} % 8 == 0",
-            "this order runs on the CPU for 3 or 4 channels unless height times width is a multiple of 8"),
+        cpu("few-channels", f"in[0].rank != 4 or attr.perm not in [[0, 2, 1, 3], [3, 2, 1, 0]] or in[0].shape[1] not in [1, 3, 4] or (in[0].shape[1] == 1 and attr.perm[0] == 0) or (in[0].shape[3] % 8 == 0 if attr.perm[0] == 0 else {image('in[0]')} % 8 == 0)",
+            "this order runs on the CPU for 3 or 4 channels unless the width is a multiple of 8"),
         cpu("mirrored", f"in[0].rank != 4 or attr.perm != [0, 3, 2, 1] or (({image('in[0]')} <= 8192 or (in[0].shape[1] % 8 == 0 and in[0].shape[3] % 8 == 0))"
             " and (in[0].shape[1] * in[0].shape[2] <= 16384 or in[0].shape[3] % 8 == 0))",
             "this order runs on the CPU for large planes unless channels and width are multiples of 8"),
