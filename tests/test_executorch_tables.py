@@ -20,7 +20,7 @@ from edgecheck.tables.optable import from_compiled
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "cases" / "programs"
 EVIDENCE = ROOT / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
-MEASURED = {"executorch-xnnpack": 250, "executorch-vulkan": 180, "executorch-coreml": 20, "executorch-ethos-u": 40}
+MEASURED = {"executorch-xnnpack": 250, "executorch-vulkan": 180, "executorch-coreml": 150, "executorch-ethos-u": 40}
 
 
 @cache
@@ -116,6 +116,47 @@ def test_a_tensor_that_is_given_twice_is_described_so():
     assert spec["u"] == [0, 0]
     one = check(model_of({"op": node.op, "spec": spec}), point(table("executorch-xnnpack")))[0]
     assert (one.verdict, one.limit) == ("fallback", "two-tensors")
+
+
+def said(target, op, inputs, outputs, attrs, **more):
+    """(verdict, limit) of one call; `inputs` are (name, dtype, shape, constant)."""
+    spec = {
+        "n": [one[0] for one in inputs],
+        "i": [list(one[1:]) for one in inputs],
+        "a": attrs,
+        "r": [[]] * len(outputs),
+    }
+    spec["o"] = [[dtype, shape, 0] for dtype, shape in outputs]
+    one = check(model_of({"op": op, "spec": spec | more}), point(table(target)))[0]
+    return one.verdict, one.limit
+
+
+@pytest.mark.parametrize(("length", "verdict"), [(16000, ("supported", None)), (48000, ("fallback", "texture"))])
+def test_a_long_recording_does_not_fit_into_a_texture_on_vulkan(length, verdict):
+    inputs = [("input", "float32", [1, 1, length], 0), ("weight", "float32", [4, 1, 8], 1)]
+    attrs = {"stride": [4], "padding": [0], "dilation": [1], "groups": 1}
+    out = [("float32", [1, 4, length // 4 - 1])]
+    assert said("executorch-vulkan", "aten.conv1d.default", inputs, out, attrs) == verdict
+
+
+@pytest.mark.parametrize(("eps", "verdict"), [(1e-6, ("supported", None)), (None, ("rejected", "written"))])
+def test_core_ml_wants_the_epsilon_of_an_rms_norm(eps, verdict):
+    inputs, out = [("input", "float32", [3, 4], 0), ("weight", "float32", [4], 1)], [("float32", [3, 4])]
+    attrs = {"normalized_shape": [4], **({} if eps is None else {"eps": eps})}
+    assert said("executorch-coreml", "aten.rms_norm.default", inputs, out, attrs) == verdict
+
+
+@pytest.mark.parametrize(("returned", "verdict"), [([0], ("supported", None)), ([0, 1], ("rejected", "values-only"))])
+def test_core_ml_makes_no_indices_of_a_maximum(returned, verdict):
+    out = [("float32", [1, 4, 2, 2]), ("int64", [1, 4, 2, 2])]
+    inputs, attrs = [("self", "float32", [1, 4, 8, 8], 0)], {"output_size": [2, 2]}
+    assert said("executorch-coreml", "aten.adaptive_max_pool2d.default", inputs, out, attrs, x=returned) == verdict
+
+
+@pytest.mark.parametrize(("dims", "verdict"), [([1], ("supported", None)), ([3], ("fallback", "flip"))])
+def test_ethos_u55_reverses_channels_and_rows_only(dims, verdict):
+    inputs, out = [("self", "int8", [1, 3, 4, 5], 0)], [("int8", [1, 3, 4, 5])]
+    assert said("executorch-ethos-u", "aten.flip.default", inputs, out, {"dims": dims}) == verdict
 
 
 @pytest.mark.slow
