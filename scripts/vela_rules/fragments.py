@@ -103,6 +103,7 @@ def strided_slice() -> str:
     What stands behind an ellipsis counts from the last dimension.
     """
     count = "min(size(in[1]), size(in[2]), size(in[3]))"
+    read = f"({count} if attr.ellipsis_mask != 0 else min({count}, in[0].rank))"  # more than the rank is not looked at
     at = f"(i if attr.ellipsis_mask % 2 ** i == 0 else in[0].rank - {count} + i)"
     x = f"shape1(in[0])[{at}]"
     bit = "(attr.{m} // 2 ** i) % 2 == 1"
@@ -115,7 +116,7 @@ def strided_slice() -> str:
     length = f"({shrink} or ({x} if {end_m} else min(max({e}, 1), {x})) > {start})"
     stride = f"(value(in[3])[i] == 1 or (value(in[3])[i] >= 0 and {at} in [in[0].rank - 2, in[0].rank - 3]))"
     return (
-        f'in[3].dtype not in ["float32", "float16"] and all({dots} or ({stride} and {length}) for i in 0..{count} - 1)'
+        f'in[3].dtype not in ["float32", "float16"] and all({dots} or ({stride} and {length}) for i in 0..{read} - 1)'
     )
 
 
