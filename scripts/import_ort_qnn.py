@@ -48,6 +48,8 @@ LAYOUT = {
     "LRN": "in[0].rank in [3, 4] and static(in[0])",
     "InstanceNormalization": "in[0].rank in [3, 4] and static(in[0])",
     "GridSample": "static(in[0]) and known(attr.mode, 'linear') in ['linear', 'bilinear', 'nearest']",
+    "MaxPool": "static(in[0]) and not exists(out[1]) and in[0].rank in [3, 4] "
+    "and all(d == 1 for d in known(attr.dilations, [1]))",
     "ConvTranspose": "static(in[0]) and all(d == 1 for d in known(attr.dilations, [1]))",
 }
 CAST = {
@@ -295,8 +297,8 @@ def quantisation(domain: str) -> Iterator[tuple[str, str]]:
                   say="at a graph input it stays on the CPU (offload_graph_io_quantization)"),
             *with_neighbour("maker", maker, WITH_MAKER, "maker_verdict(in[0])", "what makes its input is not taken"),
             *by_itself(f"{made} and not {WITH_MAKER}", "out[0].dtype", "in[0].rank"),
-            limit(id="types", otherwise="fallback", say="from float32 to 8 or 16-bit integers", source=["measured"],
-                  require="out[0].dtype in ['uint8', 'int8', 'uint16', 'int16'] and in[0].dtype == 'float32'"),
+            limit(id="types", otherwise="fallback", say="from float32 to 4, 8 or 16-bit integers", source=["measured"],
+                  require="out[0].dtype in ['uint8', 'int8', 'uint16', 'int16', 'int4', 'uint4'] and in[0].dtype == 'float32'"),
         ]
     )  # fmt: skip
 
@@ -313,8 +315,8 @@ def by_itself(when: str, dtype: str, rank: str) -> Iterator[str]:
     """Joined with nothing, it is an operator of its own."""
     yield limit(id="one-scale", when=when, require="in[1].size == 1", otherwise="fallback",
                 say="alone it needs one scale", source=ALONE)  # fmt: skip
-    yield limit(id="alone-types", when=when, require=f"{dtype} in ['uint8', 'int8', 'uint16', 'int16']",
-                otherwise="fallback", say="alone it needs 8 or 16 bits", source=["measured"])  # fmt: skip
+    yield limit(id="alone-types", when=when, require=f"{dtype} in ['uint8', 'int8', 'uint16', 'int16', 'int4', 'uint4']",
+                otherwise="fallback", say="alone it needs 4, 8 or 16 bits", source=["measured"])  # fmt: skip
     yield limit(id="alone-rank-5", when=when, require=f"{rank} <= 5", otherwise="fallback",
                 say="alone at most 5 dimensions", source=["measured"])  # fmt: skip
 
