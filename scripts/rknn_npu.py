@@ -30,6 +30,7 @@ from rknn_rules import (
     constant,
     cpu,
     image,
+    mixed,
     no,
     vague,
 )
@@ -43,7 +44,7 @@ _WITHIN = "all((out[0].shape[d + 2] - 1) * (attr.strides[d] if exists(attr.strid
 NPU: dict[str, tuple[Limit, ...]] = {
     "Add": SUMS,
     "Mul": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), *SUMS[1:]),
-    "Sub": (*SUMS, cpu("minuend", f"not computed(in[0]) or (same(in[1].shape, out[0].shape) and (in[0].size == 1 or {FULL} or {PER_CHANNEL}))", "a constant minus a tensor runs on the CPU unless it is a scalar, one value for each channel, or as large as the result")),
+    "Sub": (*SUMS[:-1], mixed("same(t.shape, out[0].shape)", "floats beside 8-bit integers are subtracted on the CPU where the shapes differ"), cpu("minuend", f"not computed(in[0]) or (same(in[1].shape, out[0].shape) and (in[0].size == 1 or {FULL} or {PER_CHANNEL}))", "a constant minus a tensor runs on the CPU unless it is a scalar, one value for each channel, or as large as the result")),
     **dict.fromkeys(("Clip", "Softplus", "Tanh", "ThresholdedRelu", "Elu", "HardSigmoid", "HardSwish"), (ONLY_FLOATS,)),
     **dict.fromkeys(("Abs", "LeakyRelu"), (ONLY_FLOATS, BEFORE_BLOCKS)),
     "Sigmoid": (ONLY_FLOATS,),
@@ -77,6 +78,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Split": (NARROW, constant(1, "split")),
     "Div": (
         *ARITHMETIC, FIVE,
+        mixed("t.rank >= 2 and t.shape[-1] == out[0].shape[-1] and (out[0].rank != 4 or t.shape[-2] == out[0].shape[-2])", "floats beside 8-bit integers are divided on the CPU where heights or widths differ"),
         cpu("not-quantised", "computed(in[1]) or in[0].producer != 'DequantizeLinear' or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)", "between DequantizeLinear and QuantizeLinear a division by what is not constant runs on the CPU", "multiply with the reciprocal"),
         BEFORE_BLOCKS,
         cpu("constant-batch", "not computed(in[1]) or out[0].rank != 4 or out[0].shape[0] == 1 or in[0].shape[0] == out[0].shape[0]", "one image divided by a constant of several runs on the CPU"),

@@ -45,6 +45,23 @@ NARROW = cpu("no-wide-integers", f"dtype(in[0]) not in {WIDE}", "wide integers a
 NOT_SCALAR = cpu("not-scalar", "out[0].rank >= 1", "a scalar runs on the CPU")
 #: Converted on one side only: it computes with floats, in a model that has 8-bit integers.
 ONE_SIDED = f"((unit_type(in[0]) in {FLOAT}) != (unit_type(out[0]) in {FLOAT}))"
+#: A conversion stands beside it, and yet it computes with floats: not all that it reads was of 8 bits.
+MIXED = (
+    "(any(t.producer != 'DequantizeLinear' and not computed(t) for t in inputs) and (any(t.producer == 'DequantizeLinear' and not computed(t) for t in inputs)"
+    " or (out[0].consumers != [] and all(c == 'QuantizeLinear' for c in out[0].consumers))))"
+)
+
+
+def mixed(shapes: str, say: str) -> Limit:
+    """Beside a conversion, each input `t` must be constant, or hold `shapes`."""
+    return cpu(
+        "mixed-shapes",
+        f"not {MIXED} or all(computed(t) or ({shapes}) for t in inputs)",
+        say,
+        "quantise both inputs, or none",
+    )
+
+
 #: In front of a conversion that the CPU does, the CPU computes too.
 BEFORE_BLOCKS = cpu(
     "before-blocks",
@@ -65,6 +82,7 @@ _BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(
 SUMS = (
     cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or dtype(in[0]) == 'int32'", "int64 and other integers run on the CPU (without quantisation)"),
     NOT_SCALAR, FIVE, _BATCH, BEFORE_BLOCKS,
+    mixed("t.rank == out[0].rank", "floats beside 8-bit integers run on the CPU where an input has fewer dimensions"),
 )  # fmt: skip
 #: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and what is quantised stays).
 LANE = "(8 if all(k in ['float32', 'float16', 'float64'] for k in [dtype(in[0]), unit_type(in[0]), unit_type(out[0])]) else 16)"
