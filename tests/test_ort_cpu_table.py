@@ -215,6 +215,22 @@ def test_the_files_own_functions_are_no_miss(table, tmp_path):
     ]
 
 
+def test_types_go_through_calls_of_functions(tmp_path):
+    from onnx import helper
+
+    opset = [helper.make_opsetid("", 17), helper.make_opsetid("my", 1)]
+    inner = helper.make_function("my", "Inner", ["x"], ["y"], [helper.make_node("Exp", ["x"], ["y"])], opset)
+    body = [helper.make_node("Inner", ["x"], ["e"], domain="my"), helper.make_node("Add", ["e", "x"], ["y"])]
+    outer = helper.make_function("my", "Outer", ["x"], ["y"], body, opset)
+    nodes = [helper.make_node("Outer", ["x"], ["h"], domain="my"), helper.make_node("Abs", ["h"], ["y"])]
+    path = tmp_path / "m.onnx"
+    onnx_file(path, nodes, [("x", 1, [2])], [("y", 1, [2])], opsets=[("my", 1)], functions=[outer, inner])
+    read = reader.read(path)
+    assert [[t.dtype for t in (*node.inputs, *node.outputs)] for node in read.nodes] == [
+        ["float32"] * len((*node.inputs, *node.outputs)) for node in read.nodes
+    ]
+
+
 def test_one_bad_node_is_named_among_good_ones(table, tmp_path):
     from onnx import helper
 
@@ -259,6 +275,31 @@ CASES = {
     "pool 3d": ("MaxPool", {"kernel_shape": [2, 2, 2]}, [1, 1, 4, 4, 4], {}, "supported"),
     "pool 4d": ("MaxPool", {"kernel_shape": [2, 2, 2, 2]}, [1, 1, 4, 4, 4, 4], {}, "rejected"),
     "cubic grid": ("GridSample", {"mode": "cubic"}, SQUARE, {1: [[[[0.0, 0.0]]]]}, "supported"),
+    "linear rank 1": ("Resize", {"mode": "linear"}, [4], {2: [2]}, "rejected"),
+    "linear rank 5": ("Resize", {"mode": "linear"}, [1, 2, 4, 4, 4], {2: [1, 1, 2, 2, 2]}, "supported"),
+    "linear batch": ("Resize", {"mode": "linear"}, [1, 2, 4, 4, 4], {2: [2, 1, 2, 2, 2]}, "rejected"),
+    "linear axes": ("Resize", {"mode": "linear", "axes": [1, 2]}, SQUARE, {2: [2, 2]}, "supported"),
+    "linear channel axes": ("Resize", {"mode": "linear", "axes": [1, 2, 3]}, SQUARE, {2: [2, 2, 2]}, "rejected"),
+    "cubic nhwc": ("Resize", {"mode": "cubic"}, [1, 4, 4, 2], {2: [1, 2, 2, 1]}, "supported"),
+    "cubic nhwc down": ("Resize", {"mode": "cubic"}, [1, 4, 4, 2], {2: [1, 0.5, 0.5, 1]}, "rejected"),
+    "lrn": ("LRN", {"size": 3}, SQUARE, {}, "supported"),
+    "lrn rank 3": ("LRN", {"size": 3}, [1, 2, 4], {}, "rejected"),
+    "mod": ("Mod", {"fmod": 1}, [2], {1: [2.0, 2.0]}, "supported"),
+    "mod of floats": ("Mod", {}, [2], {1: [2.0, 2.0]}, "rejected"),
+    "same stride": (
+        "MaxPool",
+        {"kernel_shape": [2, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+        SQUARE,
+        {},
+        "supported",
+    ),
+    "same steps over": (
+        "MaxPool",
+        {"kernel_shape": [1, 1], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+        SQUARE,
+        {},
+        "rejected",
+    ),
     "cubic grid 5d": ("GridSample", {"mode": "cubic"}, [1, 1, 2, 2, 2], {1: [[[[[0.0, 0.0, 0.0]]]]]}, "rejected"),
 }
 
