@@ -51,7 +51,8 @@ def warm_up() -> None:
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator. A nested graph is asked as a model of its own, as the delegate sees it."""
     whole = {graph: isolated(lambda: _placement(content), seconds=60).value or {} for graph, content in _graphs(model)}  # noqa: B023
-    return [_answer(piece, whole.get(piece.graph, {}).get(str(piece.index))) for piece in cut(model)]
+    pieces = cut(model)
+    return [_answer(p, whole.get(p.graph, {}).get(str(p.index)), alone=len(pieces) == 1) for p in pieces]
 
 
 def _graphs(model: Path) -> Iterator[tuple[int, bytes]]:
@@ -75,13 +76,18 @@ def _graphs(model: Path) -> Iterator[tuple[int, bytes]]:
             yield number, bytes(builder.Output())
 
 
-def _answer(piece: Piece, found: Sequence[str] | None) -> Answer:
-    """What the whole model said of the operator; where it could not say (all), what the operator alone does."""
+def _answer(piece: Piece, found: Sequence[str] | None, *, alone: bool) -> Answer:
+    """What the whole model said of the operator; where it could not say (all), what the operator alone does.
+
+    A constant is unpacked where every operator that reads it is delegated: without them nothing is said of it.
+    """
     verdict, reason = found or ("", "")
     if not verdict:
         verdict, reason = _alone(piece.content)
     if found and not found[0] and (verdict == "supported" or (found[1] == _UNPREPARED and verdict != "rejected")):
         verdict, reason = "fallback", "not delegated in its model"
+    if found is None and not alone and piece.op in ("DEQUANTIZE", "DENSIFY") and verdict == "supported":
+        verdict, reason = "inconclusive", "its readers decide, and their model was not built"
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
 
 
