@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgecheck.oracles import onnx_probe, ort_qnn
+from edgecheck.probing import report
+from probe_evidence import table
 from test_ort_qnn_table import Spec, all_said, dequantize, node, quantize, said
+
+TABLE = table("ort-qnn")
 
 
 def clipped_convolution(clip: str, dtype: str, zero: int, scale: float, *bounds: float) -> Spec:
@@ -151,3 +157,13 @@ def test_five_dimensions_times_a_constant(left: list[int], right: list[int], con
     weights: Spec = {"t": "float32", "s": right, "n": "w"} | ({"c": {"f": 0.5}} if constant else {})
     spec = node("MatMul", {"t": "float32", "s": left, "n": "x"}, weights)
     assert said({**spec, "o": [{"t": "float32", "s": [*left[:-1], 7], "n": "y"}]})[0] == expected
+
+
+def test_a_limit_of_many_operators_counts_on_whichever_was_measured() -> None:
+    """The probes that measured it make it another object for each operator."""
+    own = next(limit for entry in TABLE.entries("Conv") for limit in entry.limits if limit.id == "rank")
+    renamed = replace(own, probes=("probe x",))
+    measured = {("ConvTranspose", "rank"): {"inside", "outside"}}
+    assert report._paired(TABLE, renamed, measured)
+    assert not report._paired(TABLE, renamed, {("ConvTranspose", "rank"): {"inside"}})
+    assert not report._paired(TABLE, renamed, {("Relu", "rank"): {"inside", "outside"}})

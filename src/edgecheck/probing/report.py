@@ -80,7 +80,10 @@ def _count_facts(found: Standing, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _paired(table: OpTable, limit: Limit, sides: Mapping[tuple[str, str], set[str]]) -> bool:
     """Whether the limit, on whatever operator that has it, was measured on both sides."""
-    owners = {op for op in table.ops for entry in table.entries(op) if limit in entry.limits}
+    # By what it says: with the probes that measured it, the same limit is another object for each operator.
+    same = (limit.id, limit.text)
+    entries = ((op, entry) for op in table.ops for entry in table.entries(op))
+    owners = {op for op, entry in entries if same in ((one.id, one.text) for one in entry.limits)}
     return any(
         name == limit.id and {"inside", "outside"} <= both and (not owners or op in owners)
         for (op, name), both in sides.items()
