@@ -122,11 +122,11 @@ _ONLY_BYTES = NPU["Mul"][0]
 _HALF_LANE = LANE.replace("(8 if", "(4 if").replace("else 16)", "else 8)")
 #: The orders that the RK3566 turns on its NPU.
 _FOURS = f"(in[0].shape[1] % {_HALF_LANE} == 0 and in[0].shape[{{}}] % {_HALF_LANE} == 0)"
-_KEPT = "[d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]"
+_KEPT = "[p for p in attr.perm if in[0].shape[p] != 1] == [p for p in [0, 1, 2, 3, 4] if p < in[0].rank and in[0].shape[p] != 1]"
 _TURNED_3566 = (
     f"(in[0].rank == 1) or (in[0].rank in 2..3 and ({_KEPT} or (attr.perm == [2, 1, 0] and any(d == 1 for d in in[0].shape))))"
     f" or (in[0].rank == 2 and in[0].shape[0] % {_HALF_LANE} == 0 and in[0].shape[1] % {_HALF_LANE} == 0)"
-    f" or (attr.perm == [0, 2, 1] and {_FOURS.format(2)}) or (attr.perm == [0, 3, 2, 1] and {_FOURS.format(3)})"
+    f" or (attr.perm == [0, 2, 1] and {_FOURS.format(2)} and in[0].shape[1] <= 8192 and in[0].shape[2] < 8192) or (attr.perm == [0, 3, 2, 1] and {_FOURS.format(3)})"
     " or (attr.perm in [[0, 1, 3, 2], [3, 1, 0, 2]] and in[0].shape[0] == 1 and in[0].shape[2] == 1 and in[0].shape[1] % 8 == 0)"
 )
 
