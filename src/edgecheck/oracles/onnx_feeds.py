@@ -23,12 +23,13 @@ EVERY_RUN = re.compile(
     r"NOT_IMPLEMENTED|does not support double|conv_integer\.cc|ConvInteger::Compute"
     r"|Dilation not supported for AutoPadType|Unsupported pooling size|Unsupported kernel dimension"
     r"|Only support GridSample Cubic mode|lrn\.cc.*NumDimensions\(\) == 4|fmod attribute must be true for floating"
-    r"|MatmulInteger : input1 zero point must be|data type is not supported with Scatter"
+    r"|data type is not supported with Scatter"
     r"|past_key provided and present_key being null|Resize node.*IsPrimitiveDataType<T>\(dtype_\) was false"
 )
 #: What it refuses for sizes, which are those of every run where the model's are known and no input holds sizes.
 _EVERY_SIZE = re.compile(
-    r"mode only supports|padding values must be non-negative|Explicit output_shape is inconsistent with input spatial"
+    r"MatmulInteger : input1 zero point must be|mode only supports"
+    r"|padding values must be non-negative|Explicit output_shape is inconsistent with input spatial"
 )
 
 DYNAMIC = 2  # the size that stands for one that is not known
