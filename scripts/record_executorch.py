@@ -159,7 +159,7 @@ def thinned(rows: Iterable[evidence.Row]) -> list[evidence.Row]:
         kept[key] += 1
         differs = row.get("differs") or judged(row, bundle.load(row["target"])).verdict != row["verdict"]
         if kept[key] <= EACH or differs:
-            found.append({**row, "reason": str(row["reason"])[:56]})
+            found.append({**row, "reason": str(row["reason"])[:52]})
     return found
 
 
