@@ -50,9 +50,7 @@ _MACHINE = re.compile(r"FileNotFound|DllNotFound|OutOfMemory|TypeInitialization|
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file."""
     if target == "k230":
-        return onnx_alone.asking(lambda file, name, op: _asked(named(file.read_bytes()), "onnx"))(
-            model, target, settings
-        )
+        return onnx_alone.asking(_judged)(model, target, settings)
     found, seen = [], {}
     nodes = {(node.graph, node.index): node for node in formats.read(model).nodes}
     for piece in cut(model):
