@@ -733,6 +733,7 @@ def coreml(site: Path) -> Backend:
         "aten.upsample_bicubic2d.vec",
         "aten._upsample_nearest_exact2d.vec",
         "aten.where.ScalarOther",
+        "aten.to.dtype",
     ):
         place[part] = "partitioner:178"
     place["aten.adaptive_avg_pool3d.default"] = f"frontend:{names['mean']}"
@@ -746,7 +747,7 @@ def coreml(site: Path) -> Backend:
     )  # fmt: skip
     ranks = refused(
         "rank-5",
-        "all(t.rank <= 5 for t in inputs) and all(t.rank <= 5 for t in outputs)",
+        "all(t.rank <= 5 or not of_model(t) for t in inputs) and all(t.rank <= 5 or not of_model(t) for t in outputs)",
         "tensors have at most five dimensions",
     )
     return Backend(
@@ -796,7 +797,7 @@ _FOLD = "len(attr.output_size) == 2 and all(d == 1 for d in attr.dilation) and a
 #: What coremltools' handlers raise at.
 COREML_REFUSED = {
     **dict.fromkeys(("aten.avg_pool2d.default", "aten.avg_pool3d.default"), ("divisor", "not exists(attr.divisor_override)", "divisor_override is not taken")),
-    "aten.pad.default": ("mode", 'attr.mode in ["constant", "reflect", "replicate"]', "padding in a circle is not taken"),
+    "aten.pad.default": ("mode", 'attr.mode in ["constant", "reflect", "replicate"] and min(attr.pad) >= 0', "neither padding in a circle nor cropping is taken"),
     "aten.adaptive_avg_pool3d.default": ("to-one", "all(n == 1 for n in attr.output_size)", "only a global average is taken"),
     "aten.where.ScalarOther": ("float-scalar", "not whole(attr.other)", "a whole number beside floats is of another dtype"),
     "aten.im2col.default": ("rank-4", "in[0].rank == 4", "the input has rank 4"),
