@@ -22,10 +22,10 @@ def pitch(models_dir):
 
 @pytest.mark.export
 def test_back_and_forth_and_a_reshape_between_islands(pitch):
-    checked, findings = found(pitch, "litert-gpu")
+    checked, findings = found(pitch, "nnapi")
     assert checked.partition.islands == 17
-    assert [(one.rule, one.severity, one.count) for one in findings] == [("EC201", "warning", 1), ("EC202", "note", 2)]
-    assert findings[0].message.startswith("the model goes back and forth: 17 islands on litert-gpu")
+    assert [(one.rule, one.severity, one.count) for one in findings] == [("EC201", "warning", 1), ("EC202", "note", 3)]
+    assert findings[0].message.startswith("the model goes back and forth: 17 islands on nnapi")
     assert findings[1].message.startswith("RESHAPE alone parts two islands")
 
 
@@ -39,8 +39,19 @@ def test_nothing_crosses_where_one_processor_runs_both_sides(pitch):
 @pytest.mark.export
 def test_the_line_between_a_cut_and_back_and_forth(pitch, monkeypatch):
     monkeypatch.setattr(residency, "PING_PONG", 18)
-    _, findings = found(pitch, "litert-gpu")
+    _, findings = found(pitch, "nnapi")
     assert [one.rule for one in findings] == ["EC202"]
+
+
+@pytest.mark.export
+def test_a_delegate_that_takes_one_island_leaves_supported_operators_behind(pitch):
+    checked, (finding,) = found(pitch, "litert-gpu")
+    behind = checked.count("supported") - len(checked.partition.island_of)
+    assert (finding.rule, finding.severity, finding.count) == ("EC203", "warning", behind)
+    assert finding.message == (
+        f"{behind} operators that litert-gpu supports stay on the CPU: it takes one island of the model only, "
+        f"here {len(checked.partition.island_of)} operators"
+    )
 
 
 @pytest.mark.export
