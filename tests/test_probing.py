@@ -271,10 +271,13 @@ def test_the_report_speaks_of_every_target_and_is_the_same_twice():
 )
 def test_real_models_are_judged_as_they_were_measured(target, models_dir):
     """Node by node, from what the oracle said of the whole file; models that are not in the cache are left out."""
+    rows = [row for row in models.stored(target) if (models_dir / row["model"].partition("/")[0]).is_dir()]
+    if not rows:
+        pytest.skip("measured on exported architectures alone, which are not kept")
     agreement, seen = Agreement(), 0
-    for row in models.stored(target):
+    for row in rows:
         path = models_dir / row["model"]
-        if path.is_file() and path.stat().st_size < 4_000_000:
+        if path.exists() and (path.is_dir() or path.stat().st_size < 4_000_000):
             model = formats.read(path)
             assert model.sha256 == row["sha256"], f"{row['model']} is another file than was measured"
             models.replayed(row, model, bundle.load(target), agreement)

@@ -207,7 +207,8 @@ def constant(one: Spec) -> numpy.ndarray:
     elif isinstance(c, Mapping) and "r" in c:
         array = numpy.random.RandomState(c["r"]).randint(c.get("lo", 0), c.get("hi", 8), size).astype(kind)
     else:
-        array = numpy.array(c, kind)
+        with numpy.errstate(over="ignore"):  # a value beyond float16 is infinite there
+            array = numpy.array(c, kind)
     if array.size != size:
         raise EdgecheckError(f"a constant of shape {shape} is described with {array.size} values")
     return array.reshape(shape)
