@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         interpreter(arguments), "edgecheck.golden.sides:record", timeout=arguments.timeout, label=arguments.pipeline,
         progress=say_progress, out=str(pending), only=arguments.case, withhold=withhold,
         aggregates=arguments.aggregates, facts=facts, time=now, samples=samples,
-        session=f"{now}-{os.getpid()}", **common,
+        session=f"{now}-{secrets.token_hex(4)}", **common,
     )  # fmt: skip
     folder = arguments.out or _place(told, arguments, now)
     settle(pending, folder)

@@ -34,6 +34,10 @@ _ENUMS = {
     "out_type": "TensorType",
     "idx_out_type": "TensorType",
     "output_type": "TensorType",
+    "combiner": "CombinerType",
+    "algorithm": "RngAlgorithm",
+    "reduce_function": "ReduceWindowFunction",
+    "type": "LSHProjectionType",
 }
 _OPTIONS = {
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), "Pool2DOptions"),
@@ -67,6 +71,8 @@ _OPTIONS = {
     "LOG_SOFTMAX": "LogSoftmaxOptions",
     "RFFT2D": "Rfft2dOptions",
     "UNIQUE": "UniqueOptions",
+    **dict.fromkeys(("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL"), "RandomOptions"),
+    "LSH_PROJECTION": "LSHProjectionOptions",
 }
 _NO_OPTIONS = frozenset(
     {
@@ -237,18 +243,23 @@ def constant(one: Mapping[str, Any]) -> numpy.ndarray:
 
 def _set_options(s: Any, operator: Any, spec: Spec) -> None:
     name = options_class(spec["op"])
-    if name is None or spec.get("a") is None:
-        return
+    if name is None or spec.get("a") is None or not (spec["a"] or hasattr(s, f"{name}T")):
+        return  # STABLEHLO_ADD and its like have no table
     second = not hasattr(s.BuiltinOptions, name)
     options = getattr(s, f"{name}T")()
     for key, value in spec["a"].items():
         enum = _ENUMS.get(key)
-        number = getattr(getattr(s, enum), str(value).upper()) if enum and isinstance(value, str) else value
+        number = _member(getattr(s, enum), value) if enum and isinstance(value, str) else value
         setattr(options, re.sub(r"_([a-z0-9])", lambda m: m[1].upper(), key), number)
     if second:
         operator.builtinOptions2Type, operator.builtinOptions2 = getattr(s.BuiltinOptions2, name), options
     else:
         operator.builtinOptionsType, operator.builtinOptions = getattr(s.BuiltinOptions, name), options
+
+
+def _member(enum: Any, name: str) -> int:
+    """The number of an enumeration's member, whose letters the schema writes large but for an `x` between sizes."""
+    return next(int(number) for one, number in vars(enum).items() if one.upper() == name.upper())
 
 
 def _code(s: Any, spec: Spec) -> Any:
