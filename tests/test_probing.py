@@ -223,6 +223,18 @@ def test_verdicts_of_a_model_are_packed_and_come_back():
     assert models.unpacked("12s1f2r1i1v") == said
 
 
+def test_what_is_asked_again_and_answered_otherwise_does_not_stay():
+    def row(name, verdict, **more):
+        return {"target": "t", "op": "X", "limit": "", "probe": name, "verdict": verdict, "spec": {"op": name}, **more}
+
+    old = [row("a", "rejected"), row("b", "rejected"), row("c", "supported"), row("d", "supported", differs="why")]
+    again = [row("a", "invalid"), row("b", "inconclusive"), row("d", "supported")]
+    standing = evidence.standing(old, again)
+    assert [one["probe"] for one in standing] == ["b", "c", "d"]
+    assert evidence.merged(standing, again[2:]) == [old[1], old[2], old[3]]
+    assert "differs" not in evidence.merged(old, [row("d", "rejected")])[-1]
+
+
 def test_an_answer_that_is_missing_is_inconclusive():
     outcome = Outcome(model=Path("m"), answers=(Answer(graph=0, index=1, op="X", verdict="supported"),))
     assert running.answer(outcome, 1) == ("supported", "")

@@ -242,13 +242,15 @@ def test_a_pull_waits_while_another_gives_its_folder_the_name(tmp_path):
 
     thread = threading.Thread(target=another)
     thread.start()
+    entered = 0
     try:
         for _ in range(3000):
             with pulling._alone(part):
-                pass
+                entered += 1
     finally:
         stop.set()
         thread.join()
+    assert entered == 3000
 
 
 def test_a_list_reads_markers_only(s3, proxy, tmp_path):

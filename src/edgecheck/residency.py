@@ -21,21 +21,7 @@ def findings(
     left = [one.node for one in verdicts if one.verdict == "fallback"]
     if not left or target.table.partition == "whole" or target.table.same_processor:
         return
-    if behind := _behind(target, verdicts, made):
-        yield Finding(
-            rule="EC203",
-            severity="warning",
-            message=f"{len(behind)} operators that {target.table.id} supports stay on the CPU: it takes one island of "
-            f"the model only, here {len(made.island_of)} operators",
-            model=str(model.path),
-            target=target.table.id,
-            device=device,
-            place=place(behind[0]),
-            evidence=(f'partition = "largest" of op_tables/targets/{target.table.id}.toml and its sources',),
-            help="cure what parts the islands (the operators that fall back), or let the delegate take more of them "
-            "(max_delegated_partitions) and measure",
-            count=len(behind),
-        )
+    yield from _left_out(model, target, verdicts, made, device)
     if made.islands >= PING_PONG:
         crossing = "" if made.crossing_bytes is None else f", {_amount(made.crossing_bytes)} crossing in one inference"
         yield Finding(
@@ -67,12 +53,27 @@ def findings(
         )
 
 
-def _behind(target: TargetPoint, verdicts: Sequence[NodeVerdict], made: Partition) -> list[Node]:
+def _left_out(
+    model: Model, target: TargetPoint, verdicts: Sequence[NodeVerdict], made: Partition, device: str | None
+) -> Iterator[Finding]:
     """What the target supports and leaves to the CPU, because it takes one island of a graph."""
-    if target.table.partition != "largest":
-        return []
     supported = [one.node for one in verdicts if one.verdict == "supported"]
-    return [node for node in supported if not _on(node, made)]
+    behind = [node for node in supported if not _on(node, made)] if target.table.partition == "largest" else []
+    if behind:
+        yield Finding(
+            rule="EC203",
+            severity="warning",
+            message=f"{len(behind)} operators that {target.table.id} supports stay on the CPU: it takes one island of "
+            f"the model only, here {len(made.island_of)} operators",
+            model=str(model.path),
+            target=target.table.id,
+            device=device,
+            place=place(behind[0]),
+            evidence=(f"the notes of op_tables/targets/{target.table.id}.toml name the sources",),
+            help="cure what parts the islands (the operators that fall back), or let the delegate take more of them "
+            "(max_delegated_partitions) and measure",
+            count=len(behind),
+        )
 
 
 def _between(edges: Edges, node: Node, made: Partition) -> bool:

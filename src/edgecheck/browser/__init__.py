@@ -6,6 +6,7 @@ runtimes are npm packages, locked in `requirements/browser/`, that `install` put
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -63,6 +65,14 @@ class Browser:
         if self._host.stdin is not None:
             self._host.stdin.close()
         self._host.wait()
+
+
+@cache
+def kept(chromium: str | None = None) -> Browser:
+    """The browser of this process, started once and ended with it; forks of this process use it too."""
+    started = Browser(chromium=chromium)
+    atexit.register(started.close)
+    return started
 
 
 def do(

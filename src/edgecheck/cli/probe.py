@@ -119,7 +119,7 @@ def _probes(arguments: argparse.Namespace, witness: Witness, target: TargetPoint
     path = arguments.out or evidence.file_for(witness.module, witness.name, witness.version) if kept else None
     if path is not None:
         old = list(evidence.read(path)) if path.is_file() else []
-        evidence.write(path, _whole(old, kept, arguments.keep))
+        evidence.write(path, _whole(evidence.standing(old, rows), kept, arguments.keep))
     return compared(rows, target.table), path
 
 

@@ -9,12 +9,10 @@ runs on SwiftShader; it is compiled, not run. Without an adapter every answer is
 
 from __future__ import annotations
 
-import atexit
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +32,9 @@ SILENT = "not compiled, and no reason was given"
 _NO_ADAPTER = re.compile(r"No GPU adapter found|no WebGPU device is set")
 
 
-@cache
-def _host() -> browser.Browser:
-    """The browser of this process, started once; forks of this process use it too."""
-    started = browser.Browser()
-    atexit.register(started.close)
-    return started
-
-
 def warm_up() -> None:
     """Load the schema and start the browser before the forks."""
-    schema(), _host()
+    schema(), browser.kept()
 
 
 def release(at: str | None) -> str:
@@ -73,7 +63,7 @@ def _answer(piece: Piece, refused: Mapping[tuple[int, int], str]) -> Answer:
 def _asked(content: bytes, build: str = BUILD, **options: str) -> dict[str, Any]:
     """The page's answer. Some of LiteRT's sentences are printed once in a page: another `build` is another page."""
     return browser.do(
-        _host().address, content, engine="litert", package=NAME, build=build, options=options, run=False,
+        browser.kept().address, content, engine="litert", package=NAME, build=build, options=options, run=False,
         seconds=SECONDS,
     )  # fmt: skip
 

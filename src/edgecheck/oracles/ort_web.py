@@ -8,10 +8,8 @@ onnxruntime-web (JavaScript kernels), `ort-wasm` onnxruntime-web/wasm; `settings
 
 from __future__ import annotations
 
-import atexit
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 from edgecheck import browser
@@ -32,17 +30,9 @@ SECONDS = 60.0
 OPTIONS = {"graphOptimizationLevel": "disabled", "logSeverityLevel": 0, "logVerbosityLevel": 0}
 
 
-@cache
-def _host() -> browser.Browser:
-    """The browser of this process, started once; forks of this process use it too."""
-    started = browser.Browser()
-    atexit.register(started.close)
-    return started
-
-
 def warm_up() -> None:
     """Start the browser before the forks."""
-    _host()
+    browser.kept()
 
 
 def release(at: str | None) -> str:
@@ -62,7 +52,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         options = {**OPTIONS, "executionProviders": ["wasm" if on_cpu else "webgpu"]}
         feeds = [browser.feed(one.name, one.dtype, one.array) for one in values or ()]
         answer = browser.do(
-            _host().address, content, feeds, engine="ort", package=package, build=build, options=options,
+            browser.kept().address, content, feeds, engine="ort", package=package, build=build, options=options,
             run=values is not None, seconds=SECONDS,
         )  # fmt: skip
         made = bool(answer.get("made"))

@@ -7,10 +7,8 @@ on the CPU whatever device is asked for: it answers for `backend=tflite` alone. 
 
 from __future__ import annotations
 
-import atexit
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 from edgecheck import browser
@@ -33,17 +31,9 @@ OPTIONS = {"graphOptimizationLevel": "disabled", "logSeverityLevel": 0, "logVerb
 _PROVIDER = {"name": "webnn", "deviceType": "cpu"}
 
 
-@cache
-def _host() -> browser.Browser:
-    """The browser of this process, started once; forks of this process use it too."""
-    started = browser.Browser(chromium=webnn.executable())
-    atexit.register(started.close)
-    return started
-
-
 def warm_up() -> None:
     """Start the browser before the forks."""
-    _host()
+    browser.kept(webnn.executable())
 
 
 def release(at: str | None) -> str:
@@ -65,8 +55,8 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         options = {**OPTIONS, "executionProviders": ["wasm" if on_cpu else _PROVIDER]}
         feeds = [browser.feed(one.name, one.dtype, one.array) for one in values or ()]
         answer = browser.do(
-            _host().address, content, feeds, engine="ort", package=package, build="webnn", options=options,
-            run=values is not None, seconds=SECONDS,
+            browser.kept(webnn.executable()).address, content, feeds, engine="ort", package=package, build="webnn",
+            options=options, run=values is not None, seconds=SECONDS,
         )  # fmt: skip
         made = bool(answer.get("made"))
         return ort_placement.Session(made=made, log=answer.get("text", ()), failure=answer.get("failure", ""))

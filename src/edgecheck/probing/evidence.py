@@ -70,11 +70,24 @@ def write(path: Path, rows: Iterable[Row]) -> None:
 
 
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
-    """The old rows with the new ones; where both asked the same of the same target, the new one."""
-    by_question = {question(row): row for row in (*old, *new)}
+    """The old rows with the new ones; where both asked the same of the same target, the new one.
+
+    What was said of a difference (`differs`) stays with an answer that is as it was.
+    """
+    by_question = {question(row): row for row in old}
+    for row in new:
+        before = by_question.get(question(row), {})
+        said = {"differs": before["differs"]} if "differs" in before and before["verdict"] == row["verdict"] else {}
+        by_question[question(row)] = row | said
     return sorted(
         by_question.values(), key=lambda row: (row["target"], row["op"], row.get("limit") or "", str(row["probe"]))
     )
+
+
+def standing(old: Iterable[Row], again: Iterable[Row]) -> list[Row]:
+    """The old rows without those that were asked again and answered otherwise; a crash or a time-out is no answer."""
+    answers = {question(row): row["verdict"] for row in again if row["verdict"] != "inconclusive"}
+    return [row for row in old if answers.get(question(row), row["verdict"]) == row["verdict"]]
 
 
 def question(row: Mapping[str, Any]) -> str:
