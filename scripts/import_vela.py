@@ -19,8 +19,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vela_rules.limits import TARGETS, Limit
+from vela_rules.operators import CHECKED
 from vela_rules.report import limits_of, sections
-from vela_rules.semantics import CHECKED, fused, seen, semantics
+from vela_rules.semantics import fused, seen, semantics
 
 
 def render(target: str, lines: list[str], measured: str, head: str) -> str:

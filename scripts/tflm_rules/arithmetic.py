@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tflite_families import EXTREMES, POOLS
 from tflm_rules.checks import (
     COMPARED,
     F8,
@@ -235,7 +236,7 @@ RULES: dict[str, list[Rule]] = {
         ],
     ),
     **shared(
-        ("MAXIMUM", "MINIMUM"),
+        EXTREMES,
         [dtype(("float32", "int8", "int16", "int32", "int64"), "maximum_minimum.cc:55", "out[0]")],
     ),
     "SQUARED_DIFFERENCE": [
@@ -260,7 +261,7 @@ RULES: dict[str, list[Rule]] = {
             dtype(F8, "arg_min_max.cc:78"),
         ],
     ),
-    **shared(("AVERAGE_POOL_2D", "MAX_POOL_2D"), POOL),
+    **shared(POOLS, POOL),
     "L2_POOL_2D": [
         dtype(FLOAT, "l2_pool_2d.cc:78"),
         same("l2_pool_2d.cc:56"),
@@ -268,8 +269,8 @@ RULES: dict[str, list[Rule]] = {
         rank(4, 4, "l2_pool_2d.cc:55", "out[0]"),
         (
             "window",
-            'attr.padding == "SAME" or (shape1(in[0])[1] >= attr.filter_height and shape1(in[0])[2] >= attr.filter_width)',
-            "without padding the window must fit into the input",
+            'attr.stride_h > 0 and attr.stride_w > 0 and (attr.padding == "SAME" or (shape1(in[0])[1] >= attr.filter_height and shape1(in[0])[2] >= attr.filter_width))',
+            "strides must be positive, and without padding the window must fit into the input",
             "l2_pool_2d.cc:72",
         ),
     ],

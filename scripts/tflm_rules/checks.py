@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tflite_families import ARITHMETIC, BOTH_TRUE, COMPARISONS, CONVOLUTIONS, EXTREMES, POOLS
+
 Rule = tuple[str, str, str, str]
 FLOAT = ("float32",)
 F8 = ("float32", "int8")
@@ -156,33 +158,9 @@ BATCH = [
 FLOAT_ONLY = [dtype(FLOAT, "elementwise.cc:47"), same("elementwise.cc:89")]
 SHAPED = [dtype(FLOAT, "ceil.cc:41"), same("ceil.cc:42"), shapes("ceil.cc:44")]
 
-ACTIVATED = (
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "TRANSPOSE_CONV",
-    "ADD",
-    "SUB",
-    "MUL",
-    "DIV",
-    "FULLY_CONNECTED",
-)
-PAIRS = (
-    "ADD",
-    "SUB",
-    "DIV",
-    "MAXIMUM",
-    "MINIMUM",
-    "EQUAL",
-    "NOT_EQUAL",
-    "LESS",
-    "LESS_EQUAL",
-    "GREATER",
-    "GREATER_EQUAL",
-    "LOGICAL_AND",
-    "LOGICAL_OR",
-    "PRELU",
-    "MIRROR_PAD",
-)
+ACTIVATED = (*CONVOLUTIONS, *ARITHMETIC, "FULLY_CONNECTED")
+#: Kernels of two inputs that read both without counting them.
+PAIRS = ("ADD", "SUB", "DIV", *EXTREMES, *COMPARISONS, *BOTH_TRUE, "PRELU", "MIRROR_PAD")
 # How many inputs a kernel takes, and where it says so.
 ARITY: dict[str, tuple[tuple[int, ...], str]] = {
     **dict.fromkeys(("ABS", "RSQRT"), ((1,), "elementwise.cc:105")),
@@ -240,7 +218,7 @@ ARITY: dict[str, tuple[tuple[int, ...], str]] = {
 # How many inputs a kernel reads where it does not count them.
 READ = {
     **dict.fromkeys(("RELU", "RELU6"), (1, "activations_common.cc:93")),
-    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), (1, "pooling_common.cc:60")),
+    **dict.fromkeys(POOLS, (1, "pooling_common.cc:60")),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), (2, "arg_min_max.cc:60")),
     **dict.fromkeys(PAIRS, (2, "kernel_util.cc:GetInput")),
     "FILL": (2, "fill.cc:75"),

@@ -6,6 +6,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from tflite_families import CONVOLUTIONS
 from vela_rules.fragments import (
     axes_of_mean,
     bias,
@@ -20,7 +21,8 @@ from vela_rules.fragments import (
     unpadded,
     weights,
 )
-from vela_rules.limits import CONVOLUTIONS, QUANTIZE_HELP, SHAPE_FROM_INPUTS, Limit
+from vela_rules.limits import QUANTIZE_HELP, Limit
+from vela_rules.operators import SHAPE_FROM_INPUTS
 
 WEIGHTED = (*CONVOLUTIONS, "FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 

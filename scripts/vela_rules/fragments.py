@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vela_rules.limits import FEATURE_MAPS
+from vela_rules.operators import FEATURE_MAPS
 
 
 def feature_maps(op: str) -> str:

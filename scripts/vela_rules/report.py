@@ -26,15 +26,7 @@ def sections(lines: list[str], family: str) -> tuple[list[Section], list[tuple[i
         if lines[i].startswith("## "):
             break
         if lines[i].startswith("- "):
-            rest = " ".join(lines[i : i + 8])
-            found = (
-                re.match(r"[^\[]*?Exceptions: \[([^\]]*)\]", rest.split(" - ")[-1])
-                if "  - Exceptions" in "".join(lines[i + 1 : i + 6]).split("- ")[0] + ""
-                else None
-            )
-            exceptions = _exceptions(lines, i)
-            generic.append((i + 1, lines[i][2:], exceptions))
-            del found
+            generic.append((i + 1, lines[i][2:], _exceptions(lines, i)))
     current: Section | None = None
     for i, line in enumerate(lines):
         if match := re.match(rf"### {family} TFLite ([A-Z0-9_]+) Constraints", line):
