@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from edgecheck.cli import main
 from edgecheck.oracles import ask, onnx_probe
-from edgecheck.probing import asking, evidence, making, replay, running
+from edgecheck.probing import asking, evidence, making, models, replay, running
 from edgecheck.tables import bundle
 
 #: About a second for each probe with its start: CI asks these. (oracle, target) → how many.
@@ -42,6 +43,18 @@ def test_a_sample_is_answered_as_it_was(oracle, target, tmp_path: Path):
 @pytest.mark.parametrize(("oracle", "target"), REST)
 def test_every_oracle_answers_a_sample_as_it_did(oracle, target, tmp_path: Path):
     assert changed(oracle, target, 12, tmp_path) == []
+
+
+@pytest.mark.export
+def test_what_was_said_of_a_model_is_kept_where_it_was_asked_for(models_dir, tmp_path, capsys):
+    model = models_dir / "tflite_micro/tflite_micro/python/tflite_micro/sine_float.tflite"
+    before = {path: path.read_bytes() for path in models.folder().glob("tflm-*.jsonl")}
+    kept = tmp_path / "kept.jsonl"
+    assert main(["probe", "--target", "tflm", "--oracle", "tflm", "--out", str(kept), str(model)]) == 0
+    rows = list(evidence.read(kept))
+    assert [(row["model"], row["same"]) for row in rows] == [(models.named(model), rows[0]["asked"])]
+    assert {path: path.read_bytes() for path in models.folder().glob("tflm-*.jsonl")} == before
+    assert f"kept in {kept}" in capsys.readouterr().err
 
 
 def changed(oracle: str, target: str, count: int, folder: Path) -> list[tuple[Any, ...]]:

@@ -164,4 +164,4 @@ def _models(arguments: argparse.Namespace, witness: Witness, target: TargetPoint
     for path, model, said in models.measured(witness, target, paths, **limits):
         models.compared(model, said, target, agreement, models.named(path))
         rows.append(models.row(path, model, said, witness, target))
-    return agreement, models.keep(witness, rows) if arguments.keep else None
+    return agreement, models.keep(witness, rows, arguments.out) if arguments.keep else None

@@ -153,9 +153,9 @@ def stored(target: str) -> list[evidence.Row]:
     return [one for path in sorted(folder().glob("*.jsonl")) for one in evidence.read(path) if one["target"] == target]
 
 
-def keep(witness: Witness, rows: Sequence[evidence.Row]) -> Path:
-    """Into the file of the oracle's version; a model that is there already is replaced."""
-    path = folder() / f"{witness.module}-{witness.version}.jsonl"
+def keep(witness: Witness, rows: Sequence[evidence.Row], out: Path | None = None) -> Path:
+    """Into `out` or the file of the oracle's version; a model that is there already is replaced."""
+    path = out or folder() / f"{witness.module}-{witness.version}.jsonl"
     old = list(evidence.read(path)) if path.is_file() else []
 
     def key(one: Mapping[str, Any]) -> tuple[Any, ...]:
