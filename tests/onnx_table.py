@@ -62,14 +62,13 @@ def differences(oracle: str, target: str, cases: Cases, folder: Path, models: Se
     for number, (name, (asked, want)) in enumerate(cases.items()):
         path = folder / f"{number:03}.onnx"
         path.write_bytes(onnx_probe.write(asked))
-        expected[path] = name, want
+        expected[path] = name, want, onnx_probe.at(asked)
     differ = []
     for outcome in ask(oracle, interpreter(oracle), [*expected, *models], target, seconds_each=900):
         if outcome.model in expected:
-            name, want = expected[outcome.model]
-            differ += [
-                (name, one.verdict, one.reason) for one in outcome.answers if one.verdict not in (want, "inconclusive")
-            ]
+            name, want, place = expected[outcome.model]
+            told = [one for one in outcome.answers if one.index == place and one.graph == 0]
+            differ += [(name, one.verdict, one.reason) for one in told if one.verdict not in (want, "inconclusive")]
             differ += [(name, outcome.failure)] if outcome.failure else []
         else:
             differ += _nodes(outcome, point(target))

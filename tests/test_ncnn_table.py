@@ -39,7 +39,21 @@ def joined(*sizes):
     ]
 
 
+def grouped(groups, scale=1, then=(1, 8, 16, 16)):
+    """A GroupNorm as PyTorch's exporter writes it."""
+    parted, normed = ({"n": name, "t": "float32", "s": [1, 4, 512]} for name in "pq")
+    ones, zeros = tensor(4, c={"f": scale}), tensor(4, c={"f": 0})
+    asked = spec("InstanceNormalization", [parted, ones, zeros], epsilon=1e-5) | {"o": [normed]}
+    before = {"op": "Reshape", "a": {}, "i": [X | {"n": "x"}, integers(*groups) | {"n": "g"}], "o": [parted]}
+    behind = {"op": "Reshape", "a": {}, "i": [normed, integers(*then) | {"n": "t"}], "o": [{"n": "y", "t": "float32"}]}
+    return asked | {"before": [before], "after": [behind]}
+
+
 CASES = {
+    "group norm": (grouped((0, 4, -1)), "supported"),
+    "group norm, the sizes written": (grouped((1, 4, 512)), "rejected"),
+    "group norm, its scale inside": (grouped((0, 4, -1), scale=2), "rejected"),
+    "group norm, another shape behind": (grouped((0, 4, -1), then=(1, 8, 8, 32)), "rejected"),
     "pixel shuffle": (spec("DepthToSpace", [X], blocksize=2, mode="CRD"), "supported"),
     "the other order": (spec("DepthToSpace", [X], blocksize=2, mode="DCR"), "rejected"),
     "slice": (spec("Slice", [X, integers(0), integers(4), integers(2), integers(1)]), "supported"),

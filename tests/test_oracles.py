@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from edgecheck.oracles import isolated
+from edgecheck.oracles.lasting import Lasting
 
 
 def test_a_value_and_what_was_printed_come_back() -> None:
@@ -45,3 +46,25 @@ def test_a_time_limit_reaches_what_the_child_forked(tmp_path: Path) -> None:
     while running(int(note.read_text())) and time.monotonic() < end:
         time.sleep(0.05)
     assert not running(int(note.read_text()))
+
+
+def answered(question: str) -> str:
+    if question == "end":
+        os.write(2, b"told\n")
+        os.kill(os.getpid(), signal.SIGABRT)
+    if question == "hang":
+        time.sleep(50)
+    return f"{int(question)} in {os.getpid()}"
+
+
+def test_a_lasting_child_answers_until_a_question_ends_it():
+    child = Lasting(answered, most=3)
+    first, second = child.ask("1", seconds=20), child.ask("2", seconds=20)
+    assert first.value.split()[0] == "1"
+    assert first.value.split()[2] == second.value.split()[2] != str(os.getpid())
+    assert child.ask("x", seconds=20).failure.startswith("ValueError")
+    assert child.ask("3", seconds=20).value.split()[2] != first.value.split()[2]
+    ended = child.ask("end", seconds=20)
+    assert (ended.failure, ended.text) == ("killed by SIGABRT", "told\n")
+    assert child.ask("hang", seconds=0.2).failure == "no answer in 0.2 s"
+    assert child.ask("4", seconds=20).text == ""

@@ -1,8 +1,9 @@
 """ncnn: whether pnnx turns each operator of an ONNX file into layers that ncnn has, and ncnn loads them.
 
 pnnx writes what it cannot convert under its own name, and ends with 0; `Net.load_param` then says which layer does not
-exist. Neither runs anything. ncnn has no second device: what does not load is `rejected`. A recurrent layer is asked
-about with the Squeeze, or the Transpose and Reshape, that alone reads its sequence: pnnx knows it only so.
+exist. Neither runs anything. ncnn has no second device: what does not load is `rejected`. A model that loads as it is
+is taken whole; only another is cut. A recurrent layer is asked about with the Squeeze, or the Transpose and Reshape,
+that alone reads its sequence, an InstanceNormalization between two Reshapes with them: pnnx knows them only so.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from edgecheck.lifetime import end_with_parent
 from edgecheck.model import formats
-from edgecheck.oracles import isolated, onnx_alone
+from edgecheck.oracles import isolated, onnx_alone, onnx_cut
 
 NAME = "ncnn"
 ENVIRONMENT = "ncnn"
@@ -27,6 +28,9 @@ MEMORY = 6 << 30  # bytes of address space; pnnx was seen to ask for 40 GB
 
 #: pnnx takes a recurrent layer only with what stands behind it in PyTorch's exports (pass_level2/nn_LSTM.cpp).
 _RECURRENT = dict.fromkeys(("LSTM", "GRU", "RNN"), (("Squeeze",), ("Transpose", "Reshape")))
+#: A GroupNorm of PyTorch's exports (pass_level2/F_group_norm.cpp).
+_BEHIND: onnx_cut.Patterns = {**_RECURRENT, "InstanceNormalization": (("Reshape",),)}
+_BEFORE = {"InstanceNormalization": "Reshape"}
 _MISSING = re.compile(r"layer (?P<layer>\S+) not exists or registered")
 _INVALID = re.compile(r"ort CreateSession failed (?P<why>.*)|ModelProto load failed")
 
@@ -41,15 +45,11 @@ def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(model, Path(folder, "m.onnx"))
         try:
-            done = subprocess.run(
-                [_pnnx(), "m.onnx", "fp16=0"], cwd=folder, capture_output=True, text=True, errors="replace",
-                timeout=SECONDS, check=False, preexec_fn=_bounded,
-            )  # fmt: skip
+            done = _converted(folder, SECONDS)
         except subprocess.TimeoutExpired:
             return "inconclusive", f"pnnx gave no answer in {SECONDS:g} s"
-        told = done.stdout + done.stderr
         if done.returncode != 0 or not Path(folder, "m.ncnn.param").is_file():
-            return _not_converted(done.returncode, told)
+            return _not_converted(done.returncode, done.stdout + done.stderr)
         ran = isolated(lambda: _loaded(folder), seconds=SECONDS)
     lost = onnx_alone.gone(ran)
     if lost is not None:
@@ -61,6 +61,28 @@ def _judged(model: Path, name: str, op: str) -> tuple[str, str]:
         return "inconclusive", f"ncnn has no layer {missing['layer']}, which may be of what stands around the operator"
     layer = f"ncnn has no layer {missing['layer']}" if missing else onnx_alone.short(ran.failure or ran.text)
     return "rejected", layer
+
+
+def _loads(model: Path) -> bool:
+    """Whether the file, as it is, becomes layers that ncnn loads."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(model, Path(folder, "m.onnx"))
+        try:
+            done = _converted(folder, 4 * SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        if done.returncode != 0 or not Path(folder, "m.ncnn.param").is_file():
+            return False
+        ran = isolated(lambda: _loaded(folder), seconds=SECONDS)
+    return ran.failure is None and ran.value == 0
+
+
+def _converted(folder: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """pnnx on the folder's m.onnx."""
+    return subprocess.run(
+        [_pnnx(), "m.onnx", "fp16=0"], cwd=folder, capture_output=True, text=True, errors="replace",
+        timeout=seconds, check=False, preexec_fn=_bounded,
+    )  # fmt: skip
 
 
 def _bounded() -> None:
@@ -93,4 +115,4 @@ def _loaded(folder: str) -> int:
     return int(net.load_param(f"{folder}/m.ncnn.param") or net.load_model(f"{folder}/m.ncnn.bin"))
 
 
-verdicts = onnx_alone.asking(_judged, patterns=_RECURRENT)
+verdicts = onnx_alone.asking(_judged, _loads, patterns=_BEHIND, before=_BEFORE)

@@ -15,13 +15,15 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 from edgecheck.model import formats
 from edgecheck.model.graph import Node, Tensor
-from edgecheck.oracles import Answer, Ran, isolated, onnx_alone, tflite_valid
+from edgecheck.oracles import Answer, Ran, onnx_alone, tflite_valid
 from edgecheck.oracles.cut import cut
+from edgecheck.oracles.lasting import Lasting
 from edgecheck.oracles.onnx_wire import message
 
 NAME = "nncase"
@@ -153,9 +155,16 @@ def _varint(part: bytes, at: int) -> tuple[int, int]:
 
 def _asked(content: bytes, kind: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        stage = Path(folder, "stage")
-        ran = isolated(lambda: _compiled(content, kind, stage), seconds=SECONDS)
+        file, stage = Path(folder, f"m.{kind}"), Path(folder, "stage")
+        file.write_bytes(content)
+        ran = _compiler().ask(str(file), seconds=SECONDS)
         return judged(ran, stage.read_text() if stage.is_file() else "start")
+
+
+@cache
+def _compiler() -> Lasting:
+    """One for each process that asks: .NET starts in it once, and again after each refusal."""
+    return Lasting(_compiled)
 
 
 def judged(ran: Ran, stage: str) -> tuple[str, str]:
@@ -170,18 +179,19 @@ def judged(ran: Ran, stage: str) -> tuple[str, str]:
     return "rejected", onnx_alone.short(f"{stage}: {thrown['told'].strip()}{where}")
 
 
-def _compiled(content: bytes, kind: str, stage: Path) -> str:
-    """Compile in this process, which a refusal ends; `stage` is overwritten as each begins."""
+def _compiled(file: str) -> str:
+    """Compile in this process, which a refusal ends; the file `stage` beside it is overwritten as each begins."""
     _find_dotnet()
     import nncase
 
+    stage = Path(file).with_name("stage")
     options = nncase.CompileOptions()
     options.target = "k230"
     options.dump_dir = str(stage.parent)
     compiler = nncase.Compiler(options)
     stage.write_text("import")
-    read = compiler.import_onnx if kind == "onnx" else compiler.import_tflite
-    read(content, nncase.ImportOptions())
+    read = compiler.import_onnx if file.endswith(".onnx") else compiler.import_tflite
+    read(Path(file).read_bytes(), nncase.ImportOptions())
     stage.write_text("compile")
     compiler.compile()
     stage.write_text("binary")

@@ -20,22 +20,30 @@ INCONCLUSIVE = ("killed by", "no answer in")
 
 
 def asking(
-    judge: Judge, whole: Whole | None = None, *, sizes: bool = False, patterns: onnx_cut.Patterns | None = None
+    judge: Judge,
+    whole: Whole | None = None,
+    *,
+    sizes: bool = False,
+    patterns: onnx_cut.Patterns | None = None,
+    before: onnx_cut.Before | None = None,
 ) -> Verdicts:
     """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`.
 
     With `whole`, a file of several operators is first asked about as it is, and is only cut where it is refused.
     With `sizes`, what a file computes from the sizes of static tensors counts as constant where it is cut. With
-    `patterns`, an operator is asked about together with the chain behind it.
+    `patterns`, an operator is asked about together with the chain behind it, with `before` together with the operator
+    before it.
     """
 
     def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
         taken = None if whole is None else _taken_whole(model, whole)
         if taken:
             return taken
-        return answers(
-            model, lambda file, name, op: _validated(file, *judge(file, name, op)), sizes=sizes, patterns=patterns
-        )
+
+        def validated(file: Path, name: str, op: str) -> tuple[str, str]:
+            return _validated(file, *judge(file, name, op))
+
+        return answers(model, validated, sizes=sizes, patterns=patterns, before=before)
 
     return verdicts
 
@@ -57,7 +65,12 @@ def _validated(model: Path, verdict: str, reason: str) -> tuple[str, str]:
 
 
 def answers(
-    model: Path, judge: Judge, *, sizes: bool = False, patterns: onnx_cut.Patterns | None = None
+    model: Path,
+    judge: Judge,
+    *,
+    sizes: bool = False,
+    patterns: onnx_cut.Patterns | None = None,
+    before: onnx_cut.Before | None = None,
 ) -> list[Answer]:
     """One for each operator of the file, graphs depth-first. A file of one operator is asked about as it is."""
     read = formats.read(model)
@@ -67,7 +80,7 @@ def answers(
         return [Answer(graph=0, index=0, op=nodes[0].op, verdict=verdict, reason=reason)]
     seen: dict[tuple[bytes, int], tuple[str, str]] = {}  # one file stands for an operator and for what is around it
     found = []
-    for node, piece in zip(nodes, onnx_cut.pieces(read, sizes=sizes, patterns=patterns), strict=True):
+    for node, piece in zip(nodes, onnx_cut.pieces(read, sizes=sizes, patterns=patterns, before=before), strict=True):
         verdict, reason = "inconclusive", "it cannot be cut out of its model"
         if piece.content is not None:
             if (piece.content, piece.at) not in seen:

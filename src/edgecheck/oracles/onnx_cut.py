@@ -19,6 +19,8 @@ from edgecheck.oracles import onnx_probe
 
 #: Operator → chains of operators behind its first output, with which an engine takes it as one.
 Patterns = Mapping[str, tuple[tuple[str, ...], ...]]
+#: Operator → the operator before its first input, with which an engine takes it as one.
+Before = Mapping[str, str]
 
 _BRANCHES = frozenset(
     {"then_branch", "else_branch", "body", "decoder", "encoder", "init_decoder", "score_mod", "prob_mod"}
@@ -50,13 +52,19 @@ def cut(model: Path, *, quantized: bool = True) -> list[Piece]:
 
 
 def pieces(
-    model: Model, *, quantized: bool = True, sizes: bool = False, patterns: Patterns | None = None
+    model: Model,
+    *,
+    quantized: bool = True,
+    sizes: bool = False,
+    patterns: Patterns | None = None,
+    before: Before | None = None,
 ) -> Iterator[Piece]:
     """One for each node of every graph; `sizes`: what comes from the sizes of static tensors counts as constant.
 
-    With `patterns`, an operator at the head of such a chain is cut out together with it.
+    With `patterns`, an operator at the head of such a chain is cut out together with it; with `before`, together with
+    what stands there.
     """
-    around = Neighbours(model, sizes=sizes, patterns=patterns or {})
+    around = Neighbours(model, sizes=sizes, patterns=patterns, before=before)
     for node in model.nodes:
         spec = describe(node, around, quantized=quantized)
         content = None if spec is None else onnx_probe.write(spec)
@@ -67,8 +75,10 @@ def pieces(
 class Neighbours:
     """Who makes and who reads a tensor of the model."""
 
-    def __init__(self, model: Model, *, sizes: bool = False, patterns: Patterns | None = None) -> None:
-        self.model, self.sizes, self.patterns = model, sizes, patterns or {}
+    def __init__(
+        self, model: Model, *, sizes: bool = False, patterns: Patterns | None = None, before: Before | None = None
+    ) -> None:
+        self.model, self.sizes, self.patterns, self.before = model, sizes, patterns or {}, before or {}
         self.results = {id(t) for graph in model.graphs for t in graph.outputs}
         self.maker: dict[int, Node] = {}
         self.readers: dict[int, list[Node]] = {}
@@ -117,6 +127,14 @@ class Neighbours:
                 return chain[1:]
         return []
 
+    def ahead(self, node: Node) -> list[Node]:
+        """The operator before a node with which it is taken as one: what makes its first input, for it alone."""
+        tensor = node.inputs[0] if node.inputs else None
+        maker = self.maker.get(id(tensor))
+        if maker is None or maker.op != self.before.get(node.op) or maker.graph != node.graph:
+            return []
+        return [maker] if len(self.readers[id(tensor)]) == 1 and id(tensor) not in self.results else []
+
     def unread(self, node: Node) -> int:
         """How many of the last outputs of a node nobody reads."""
         count = 0
@@ -147,7 +165,7 @@ def describe(node: Node, around: Neighbours, *, quantized: bool = True) -> dict[
     if unit.graph != node.graph or any(one.graph != node.graph for one in (*before, *behind)):
         unit, before, behind = node, [], []
     chain: list[Node] = []
-    for one in (*before, unit):
+    for one in (*(around.ahead(node) if node is unit else []), *before, unit):
         for tensor in (t for t in one.inputs if t is not None):
             chain += [n for n in around.folded(tensor) if n.graph == node.graph and n not in chain]
         chain += [one] if one not in chain else []
