@@ -235,6 +235,26 @@ def test_what_is_asked_again_and_answered_otherwise_does_not_stay():
     assert "differs" not in evidence.merged(old, [row("d", "rejected")])[-1]
 
 
+def test_what_was_asked_at_another_point_of_the_axis_stays():
+    """A row that names no point was measured at the one of its oracle's version, or at the newest."""
+    plain = {"target": "ort-qnn", "op": "Abs", "probe": "a", "verdict": "supported", "spec": {"op": "Abs"}}
+    newest = bundle.load("ort-qnn").versions[-1]
+    assert evidence.question(plain) == evidence.question(plain | {"at": newest})
+    assert evidence.standing([plain | {"at": "v68"}], [plain | {"verdict": "fallback"}]) == [plain | {"at": "v68"}]
+    assert evidence.standing([plain | {"at": newest}], [plain | {"verdict": "fallback"}]) == []
+    asked = {v: len(running.recorded_at(point(bundle.load("ort-qnn"), v))) for v in (None, "v68", "v75")}
+    assert len(set(asked.values())) == 3 and min(asked.values()) > 0
+
+
+def test_an_answer_in_another_file_is_overtaken_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "folder", lambda: tmp_path)
+    row = {"target": "mnn", "op": "Abs", "probe": "a", "verdict": "supported", "spec": {"op": "Abs"}}
+    stays = row | {"spec": {"op": "Add"}, "op": "Add"}
+    evidence.write(tmp_path / "one-1.jsonl", [row, stays])
+    evidence.drop_overtaken([row | {"verdict": "rejected"}, stays | {"verdict": "inconclusive"}])
+    assert list(evidence.read(tmp_path / "one-1.jsonl")) == [stays]
+
+
 def test_an_answer_that_is_missing_is_inconclusive():
     outcome = Outcome(model=Path("m"), answers=(Answer(graph=0, index=1, op="X", verdict="supported"),))
     assert running.answer(outcome, 1) == ("supported", "")

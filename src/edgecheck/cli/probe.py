@@ -117,6 +117,8 @@ def _probes(arguments: argparse.Namespace, witness: Witness, target: TargetPoint
     rows = running.measured(witness, target, probes, **limits)
     kept = running.worth_keeping(rows, target, arguments.keep) if arguments.keep else []
     path = arguments.out or evidence.file_for(witness.module, witness.name, witness.version) if kept else None
+    if kept and not arguments.out:
+        evidence.drop_overtaken(rows)
     if path is not None:
         old = list(evidence.read(path)) if path.is_file() else []
         evidence.write(path, _whole(evidence.standing(old, rows), kept, arguments.keep))
@@ -144,7 +146,7 @@ def _wanted(arguments: argparse.Namespace, target: TargetPoint) -> list[running.
     if "limits" in sources:
         probes += running.limit_probes(target, on_stderr, ops)
     if "recorded" in sources:
-        probes += [one for one in running.recorded(target.table.id) if not ops or one.spec["op"] in ops]
+        probes += [one for one in running.recorded_at(target) if not ops or one.spec["op"] in ops]
     if "node-tests" in sources:
         if target.table.format != "onnx":
             raise EdgecheckError(f"node tests are ONNX's; {target.table.id} takes {target.table.format}")

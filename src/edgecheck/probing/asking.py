@@ -68,7 +68,8 @@ def witness(oracle: str, target: str, at: str | None = None) -> Witness:
         raise EdgecheckError(f"the oracle {oracle} does not decide {target}", help=hint)
     by_version: Mapping[str, str] = getattr(plugin, "ENVIRONMENTS", {})
     if at is not None and by_version and at not in by_version:
-        raise EdgecheckError(f"{oracle} has no environment for {target}@{at}", help=f"it has {', '.join(by_version)}")
+        points = ", ".join(f"{target}@{one}" for one in by_version)
+        raise EdgecheckError(f"{oracle} has no environment for {target}@{at}", help=f"it has some for {points}")
     python = environments.interpreter(by_version.get(at or "", plugin.ENVIRONMENT))
     release: Callable[[str | None], str] | None = getattr(plugin, "release", None)  # where no Python package tells it
     distribution = getattr(plugin, "DISTRIBUTIONS", {}).get(at, plugin.NEEDS[0])

@@ -9,10 +9,11 @@ only `"op_version"`, `"inputs"` and `"outputs"`: types without shapes.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,38 @@ def standing(old: Iterable[Row], again: Iterable[Row]) -> list[Row]:
     return [row for row in old if answers.get(question(row), row["verdict"]) == row["verdict"]]
 
 
+def drop_overtaken(again: Sequence[Row]) -> None:
+    """Takes out of every stored file of their targets what `again` answers otherwise: one question, one answer."""
+    targets = {row["target"] for row in again}
+    for path in files():
+        old = list(read(path))
+        left = standing(old, again) if any(row["target"] in targets for row in old) else old
+        if len(left) < len(old):
+            write(path, left)
+
+
 def question(row: Mapping[str, Any]) -> str:
     """What a row asked, as a key: the target, its point and settings, and the model."""
     asked = described(row) or {key: row.get(key) for key in ("op", "op_version", "inputs", "outputs")}
-    return json.dumps(
-        [row["target"], row.get("at"), row.get("settings"), row.get("limit") or "", asked], sort_keys=True
-    )
+    place = measured_at(row, _versions(row["target"]))
+    return json.dumps([row["target"], place, row.get("settings"), row.get("limit") or "", asked], sort_keys=True)
+
+
+def measured_at(row: Mapping[str, Any], versions: Sequence[str]) -> str | None:
+    """The point of the axis: what the row says, else the one that the oracle's version names, else the newest.
+
+    `versions` are the axis's own, oldest first; without any there is no point.
+    """
+    if row.get("at") is not None or not versions:
+        return row.get("at")
+    parts = str(row.get("version", "")).split(".")
+    spelled = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return next((one for one in spelled if one in versions), versions[-1])
+
+
+@functools.cache
+def _versions(target: str) -> Sequence[str]:
+    return bundle.load(target).versions
 
 
 def thinned(rows: Iterable[Row], each: int, each_of_limit: int = 6) -> list[Row]:

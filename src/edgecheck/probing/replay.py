@@ -12,7 +12,7 @@ from edgecheck.model.formats.tflite_options import defaults
 from edgecheck.model.graph import Model, Node, Tensor
 from edgecheck.oracles import onnx_probe, tflite_probe
 from edgecheck.probing import programs
-from edgecheck.probing.evidence import CONCLUSIVE, described
+from edgecheck.probing.evidence import CONCLUSIVE, described, measured_at
 from edgecheck.results import NodeVerdict, TargetPoint
 from edgecheck.tables.optable import OpTable
 from edgecheck.tables.scope import Edges, Scope
@@ -67,12 +67,7 @@ class Agreement:
 
 def at_point(row: Mapping[str, Any], table: OpTable) -> TargetPoint:
     """The point of the axis, and the settings, that the row was measured at."""
-    version = row.get("at")
-    if version is None:
-        parts = str(row.get("version", "")).split(".")
-        spelled = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
-        version = next((one for one in spelled if one in table.versions), None)
-    return point(table, version, row.get("settings"))
+    return point(table, measured_at(row, table.versions), row.get("settings"))
 
 
 def judged(row: Mapping[str, Any], table: OpTable) -> NodeVerdict:

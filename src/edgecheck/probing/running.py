@@ -53,11 +53,21 @@ def node_tests() -> list[Probe]:
 
 
 def recorded(target: str) -> list[Probe]:
-    """What was asked before about the target."""
-    rows = [row for row in evidence.of_target(target) if evidence.described(row) is not None]
+    """What was asked before about the target, at whatever point of its axis."""
+    return _probes_of(evidence.of_target(target))
+
+
+def recorded_at(target: TargetPoint) -> list[Probe]:
+    """What was asked before about the target at this point of its axis, with these settings."""
+    rows = evidence.of_target(target.table.id)
+    return _probes_of(row for row in rows if at_point(row, target.table) == target)
+
+
+def _probes_of(rows: Iterable[evidence.Row]) -> list[Probe]:
     return [
         Probe(spec=evidence.described(row) or {}, limit=row.get("limit") or "", side=row["side"], name=row["probe"])
         for row in rows
+        if evidence.described(row) is not None
     ]
 
 
