@@ -225,7 +225,7 @@ def test_verdicts_of_a_model_are_packed_and_come_back():
 
 def test_what_is_asked_again_and_answered_otherwise_does_not_stay():
     def row(name, verdict, **more):
-        return {"target": "t", "op": "X", "limit": "", "probe": name, "verdict": verdict, "spec": {"op": name}, **more}
+        return {"target": "mnn", "op": "X", "limit": "", "probe": name, "verdict": verdict, "spec": {"op": name}, **more}
 
     old = [row("a", "rejected"), row("b", "rejected"), row("c", "supported"), row("d", "supported", differs="why")]
     again = [row("a", "invalid"), row("b", "inconclusive"), row("d", "supported")]
@@ -243,7 +243,7 @@ def test_what_was_asked_at_another_point_of_the_axis_stays():
     assert evidence.standing([plain | {"at": "v68"}], [plain | {"verdict": "fallback"}]) == [plain | {"at": "v68"}]
     assert evidence.standing([plain | {"at": newest}], [plain | {"verdict": "fallback"}]) == []
     asked = {v: len(running.recorded_at(point(bundle.load("ort-qnn"), v))) for v in (None, "v68", "v75")}
-    assert len(set(asked.values())) == 3 and min(asked.values()) > 0
+    assert len({*asked.values(), 0}) == 4
 
 
 def test_an_answer_in_another_file_is_overtaken_too(tmp_path, monkeypatch):
