@@ -18,8 +18,8 @@ from two_halves import entry, run
 SOURCE = "tools/converter/source"
 _DIRECT = re.compile(r"^REGISTER_CONVERTER\(\w+, *(\w+)\)", re.MULTILINE)
 _REWRITTEN = re.compile(r'OnnxExtraManager::get\(\)->insert\("(\w+)"')
-#: Not of ONNX: names some exporters write, and the engine's own drawing operators.
-NOT_ONNX = {"ATan", "Erfc", "Erfinv", "Expm1", "LayerNorm", "Log1p", "raster_grad", "texture", "texture_mipmap"}
+#: The engine's own drawing operators. Other names that are not of ONNX stay: some exporters write them (tf2onnx: Erfc).
+DRAWING = {"raster_grad", "texture", "texture_mipmap"}
 #: Operators of the domain com.microsoft under the same name: the converter looks only at the name.
 CONTRIB = ("Gelu", "GridSample", "Pad", "Range", "Trilu", "Unique", "QuantizeLinear", "DequantizeLinear")
 
@@ -34,7 +34,7 @@ def half(checkout: Path) -> Iterator[str]:
                 line = text.count("\n", 0, one.start()) + 1
                 found[one[1]] = f"converter:{folder}/{path.name}:{line}"
     for op, place in sorted(found.items()):
-        if op in NOT_ONNX:
+        if op in DRAWING:
             continue
         yield entry(op, place)
     for op in CONTRIB:

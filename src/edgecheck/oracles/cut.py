@@ -39,12 +39,15 @@ class Piece:
     content: bytes | None  # None: it cannot be cut out of its model
 
 
-def cut(model: Path) -> list[Piece]:
-    """The pieces of the file in its own order. Runs where TFLite's generated schema is installed."""
+def cut(model: Path, *, names: bool = True) -> list[Piece]:
+    """The pieces of the file in its own order. Runs where TFLite's generated schema is installed.
+
+    `names`: false numbers the tensors of each piece as they come, so that what is alike is the same file.
+    """
     s = schema()
     source = s.ModelT.InitFromPackedBuf(bytearray(model.read_bytes()), 0)
     _inline_buffers(source, model)
-    return list(_pieces(s, source))
+    return list(_pieces(s, source, names))
 
 
 def _inline_buffers(source: Any, model: Path) -> None:
@@ -59,14 +62,14 @@ def _inline_buffers(source: Any, model: Path) -> None:
             buffer.offset = buffer.size = 0
 
 
-def _pieces(s: Any, source: Any) -> Iterator[Piece]:
+def _pieces(s: Any, source: Any, named: bool) -> Iterator[Piece]:
     names = {value: name for name, value in vars(s.BuiltinOperator).items() if isinstance(value, int)}
     codes = [_name(code, names) for code in source.operatorCodes]
     for number, graph in enumerate(source.subgraphs):
         operators = [] if graph.operators is None else graph.operators
         makers = {int(out): op for op in operators for out in _indices(op.outputs)}
         for index, operator in enumerate(operators):
-            content = _content(s, source, graph, operator, makers, codes)
+            content = _content(s, source, graph, operator, makers, codes, named)
             yield Piece(graph=number, index=index, op=codes[operator.opcodeIndex], content=content)
 
 
@@ -104,12 +107,17 @@ def _before(source: Any, graph: Any, operator: Any, makers: dict[int, Any], code
     return found
 
 
-def _content(s: Any, source: Any, graph: Any, operator: Any, makers: dict[int, Any], codes: list[str]) -> bytes:
+def _content(
+    s: Any, source: Any, graph: Any, operator: Any, makers: dict[int, Any], codes: list[str], named: bool
+) -> bytes:
     chain = [*_before(source, graph, operator, makers, codes), operator]
     piece = s.ModelT()
     piece.version, piece.description, piece.buffers = source.version, "piece", [s.BufferT()]
     piece.operatorCodes = source.operatorCodes
     main, used = _subgraph(s, source, graph, chain, piece.buffers)
+    if not named:
+        for number, tensor in enumerate(main.tensors):
+            tensor.name = f"t{number}"
     piece.subgraphs = [main]
     if _runs_subgraphs(used[-1]):
         _add_subgraphs(source, piece, used[-1])

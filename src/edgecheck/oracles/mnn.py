@@ -59,4 +59,4 @@ def _converted(model: str, out: str) -> int:
     return 0
 
 
-verdicts = onnx_alone.asking(_judged)
+verdicts = onnx_alone.asking(_judged, names=False)

@@ -115,4 +115,4 @@ def _loaded(folder: str) -> int:
     return int(net.load_param(f"{folder}/m.ncnn.param") or net.load_model(f"{folder}/m.ncnn.bin"))
 
 
-verdicts = onnx_alone.asking(_judged, _loads, patterns=_BEHIND, before=_BEFORE)
+verdicts = onnx_alone.asking(_judged, _loads, patterns=_BEHIND, before=_BEFORE, names=False)

@@ -1,10 +1,11 @@
 """Kendryte's nncase with its K230 plugin: whether it compiles each operator of an ONNX or TFLite file.
 
-Every operator is compiled as a model of its own, in float, up to the K230's binary. `supported`: that binary was made.
-`rejected`: a .NET exception ended the import, the compilation or the writing of the binary, which is the only way in
-which nncase refuses; the reason begins with the stage. A failed assertion is `inconclusive`. Nothing is executed, and
-quantisation is not asked for. A size of an ONNX input that has neither number nor name is given a name: nncase would
-read it as 0 and compile an empty tensor, and an operator that is cut out of its model has lost the names of its sizes.
+A model that compiles as it is, in float, up to the K230's binary, is taken whole; of another, every operator is
+compiled as a model of its own. `supported`: that binary was made. `rejected`: a .NET exception ended the import, the
+compilation or the writing of the binary, which is the only way in which nncase refuses; the reason begins with the
+stage. A failed assertion is `inconclusive`. Nothing is executed, and quantisation is not asked for. A size of an ONNX
+input that has neither number nor name is given a name: nncase would read it as 0 and compile an empty tensor, and an
+operator that is cut out of its model has lost the names of its sizes.
 `invalid`: also what was compiled where nncase's importer is seen to read another operator than the one in the file
 (`another`): the answer is about that other operator.
 """
@@ -51,20 +52,38 @@ _MACHINE = re.compile(r"FileNotFound|DllNotFound|OutOfMemory|TypeInitialization|
 
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file."""
-    if target == "k230":
-        return onnx_alone.asking(_judged)(model, target, settings)
-    found, seen = [], {}
-    nodes = {(node.graph, node.index): node for node in formats.read(model).nodes}
-    for piece in cut(model):
+    nodes = list(formats.read(model).nodes)
+    kind = "onnx" if target == "k230" else "tflite"
+    if len(nodes) > 1 and _compiles(model.read_bytes(), kind):
+        told = [_of_node("supported", "compiled with its model", node) for node in nodes]
+        return [_answer(node.graph, node.index, node.op, *one) for node, one in zip(nodes, told)]
+    return onnx_alone.asking(_judged, names=False)(model, target, settings) if kind == "onnx" else _each(model, nodes)
+
+
+def _each(model: Path, nodes: list[Node]) -> list[Answer]:
+    """A TFLite file's operators, each as a model of its own."""
+    found, seen, at = [], {}, {(node.graph, node.index): node for node in nodes}
+    for piece in cut(model, names=False):
         if piece.content is None:
             verdict, reason = "inconclusive", "it cannot be cut out of its model"
         else:
             if piece.content not in seen:
                 seen[piece.content] = _validated(piece.content)
             verdict, reason = seen[piece.content]
-        verdict, reason = _of_node(verdict, reason, nodes[piece.graph, piece.index])
-        found.append(Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason))
+        found.append(
+            _answer(piece.graph, piece.index, piece.op, *_of_node(verdict, reason, at[piece.graph, piece.index]))
+        )
     return found
+
+
+def _answer(graph: int, index: int, op: str, verdict: str, reason: str) -> Answer:
+    return Answer(graph=graph, index=index, op=op, verdict=verdict, reason=reason)
+
+
+def _compiles(content: bytes, kind: str) -> bool:
+    """Whether the model compiles as it is."""
+    content = named(content) if kind == "onnx" else content
+    return _asked(content, kind, seconds=4 * SECONDS)[0] == "supported"
 
 
 def _validated(content: bytes) -> tuple[str, str]:
@@ -153,11 +172,11 @@ def _varint(part: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def _asked(content: bytes, kind: str) -> tuple[str, str]:
+def _asked(content: bytes, kind: str, seconds: float = SECONDS) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         file, stage = Path(folder, f"m.{kind}"), Path(folder, "stage")
         file.write_bytes(content)
-        ran = _compiler().ask(str(file), seconds=SECONDS)
+        ran = _compiler().ask(str(file), seconds=seconds)
         return judged(ran, stage.read_text() if stage.is_file() else "start")
 
 

@@ -26,13 +26,14 @@ def asking(
     sizes: bool = False,
     patterns: onnx_cut.Patterns | None = None,
     before: onnx_cut.Before | None = None,
+    names: bool = True,
 ) -> Verdicts:
     """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`.
 
     With `whole`, a file of several operators is first asked about as it is, and is only cut where it is refused.
     With `sizes`, what a file computes from the sizes of static tensors counts as constant where it is cut. With
     `patterns`, an operator is asked about together with the chain behind it, with `before` together with the operator
-    before it.
+    before it. `names`: whether the judge must see the file's own.
     """
 
     def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
@@ -43,7 +44,7 @@ def asking(
         def validated(file: Path, name: str, op: str) -> tuple[str, str]:
             return _validated(file, *judge(file, name, op))
 
-        return answers(model, validated, sizes=sizes, patterns=patterns, before=before)
+        return answers(model, validated, sizes=sizes, patterns=patterns, before=before, names=names)
 
     return verdicts
 
@@ -71,6 +72,7 @@ def answers(
     sizes: bool = False,
     patterns: onnx_cut.Patterns | None = None,
     before: onnx_cut.Before | None = None,
+    names: bool = True,
 ) -> list[Answer]:
     """One for each operator of the file, graphs depth-first. A file of one operator is asked about as it is."""
     read = formats.read(model)

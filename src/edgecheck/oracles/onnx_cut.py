@@ -58,18 +58,32 @@ def pieces(
     sizes: bool = False,
     patterns: Patterns | None = None,
     before: Before | None = None,
+    names: bool = True,
 ) -> Iterator[Piece]:
     """One for each node of every graph; `sizes`: what comes from the sizes of static tensors counts as constant.
 
     With `patterns`, an operator at the head of such a chain is cut out together with it; with `before`, together with
-    what stands there.
+    what stands there. `names`: false numbers nodes and tensors, so that what is alike is the same file.
     """
     around = Neighbours(model, sizes=sizes, patterns=patterns, before=before)
     for node in model.nodes:
         spec = describe(node, around, quantized=quantized)
-        content = None if spec is None else onnx_probe.write(spec)
+        content = None if spec is None else onnx_probe.write(spec if names else _renamed(spec, {}))
         place = 0 if spec is None else onnx_probe.at(spec)
         yield Piece(graph=node.graph, index=node.index, op=node.op, content=content, at=place)
+
+
+def _renamed(value: Any, known: dict[str, str]) -> Any:
+    """The description with tensors and nodes numbered as they come."""
+    if isinstance(value, Mapping):
+        new = {key: _renamed(one, known) for key, one in value.items() if key not in ("c", "n")}
+        new |= {"c": value["c"]} if "c" in value else {}
+        if "n" in value:
+            new["n"] = known.setdefault(f"t {value['n']}", f"t{len(known)}")
+        if "op" in value and "name" in value:
+            new["name"] = known.setdefault(f"n {value['name']}", f"n{len(known)}")
+        return new
+    return [_renamed(one, known) for one in value] if isinstance(value, list) else value
 
 
 class Neighbours:
