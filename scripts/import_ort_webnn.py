@@ -103,7 +103,7 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "'linear' and 'nearest' modes": ("mode", "not exists(attr.mode) or attr.mode in ['linear', 'nearest']",
                                      "mode must be linear or nearest", "resize bilinearly"),
     "input 'scales' and 'sizes' if present must be a constant": (
-        "constant-sizes", "all(not exists(t) or const(t) for t in inputs[2:])", f"scales and sizes: each {CONSTANT}", ""),
+        "constant-sizes", "(not exists(in[2]) or const(in[2])) and (not exists(in[3]) or const(in[3]))", f"scales and sizes: each {CONSTANT}", ""),
     "Only supports 'layout' == 0": ("layout", "not exists(attr.layout) or attr.layout == 0",
                                     "layout must be 0 (sequence first)", "export with batch_first=False"),
     "'input_forget' == 0": ("input-forget", "not exists(attr.input_forget) or attr.input_forget == 0",

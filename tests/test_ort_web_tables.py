@@ -14,7 +14,7 @@ from edgecheck.browser import host
 from edgecheck.check import check, point
 from edgecheck.check_findings import findings
 from edgecheck.errors import EdgecheckError
-from edgecheck.oracles import ask, onnx_probe, ort_placement
+from edgecheck.oracles import ask, onnx_feeds, onnx_probe, ort_placement
 from probe_evidence import table
 
 Spec = dict[str, object]
@@ -164,6 +164,15 @@ def test_what_a_session_is_evidence_of(
 ) -> None:
     content = onnx_probe.write(unary("Elu", "float32"))
     assert ort_placement.judged(content, lambda _, __, cpu: on_cpu if cpu else on_gpu)[0] == expected
+
+
+@pytest.mark.parametrize(("shape", "expected"), [(["n", 3, 5, 4], True), ([1, 3, "h", 4], False), (None, False)])
+def test_a_negative_padding_is_one_of_the_sizes_behind_the_channels(shape: list[object] | None, expected: bool) -> None:
+    value: Spec = {"t": "float32", **({} if shape is None else {"s": shape})}
+    spec: Spec = {"op": "AveragePool", "opset": 13, "i": [value], "o": [{"t": "float32"}],
+                  "a": {"auto_pad": "SAME_UPPER", "kernel_shape": [1, 2], "strides": [3, 1]}}  # fmt: skip
+    told = "padding values must be non-negative"
+    assert onnx_feeds.refused_in_every_run(onnx_probe.read(spec), told) is expected
 
 
 def test_the_host_serves_the_page_the_packages_and_the_job_alone(tmp_path: Path) -> None:

@@ -29,8 +29,10 @@ EVERY_RUN = re.compile(
 #: What it refuses for sizes, which are those of every run where the model's are known and no input holds sizes.
 _EVERY_SIZE = re.compile(
     r"MatmulInteger : input1 zero point must be|mode only supports"
-    r"|padding values must be non-negative|Explicit output_shape is inconsistent with input spatial"
+    r"|Explicit output_shape is inconsistent with input spatial"
 )
+#: What it refuses for the sizes behind batch and channels, whatever these two are.
+_EVERY_SPACE = re.compile(r"padding values must be non-negative")
 
 DYNAMIC = 2  # the size that stands for one that is not known
 LARGEST = 1 << 24  # elements; an input beyond is not made
@@ -69,7 +71,10 @@ def refused_in_every_run(model: Model, told: str) -> bool:
         (t, name) for node in model.graphs[0].nodes for t, name in zip(node.inputs, node.input_names) if t is not None
     )
     free = any(name in ("scales", "sizes") and not t.const for t, name in read)
-    return bool(_EVERY_SIZE.search(told)) and not free and all(t.size is not None for t in model.graphs[0].inputs)
+    shapes = [t.shape if t.shape is not None else (None,) * 3 for t in model.graphs[0].inputs]
+    if _EVERY_SPACE.search(told):
+        return not free and all(None not in shape[2:] for shape in shapes)
+    return bool(_EVERY_SIZE.search(told)) and not free and all(None not in shape for shape in shapes)
 
 
 def _meanings(model: Model) -> Iterator[tuple[str, int]]:
