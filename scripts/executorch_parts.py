@@ -108,6 +108,7 @@ ALIASES = {
     "neg": ("negative",), "ge": ("greater_equal",), "gt": ("greater",), "le": ("less_equal",), "lt": ("less",),
     "ne": ("not_equal",), "trunc": ("fix",), "movedim": ("moveaxis",), "outer": ("ger",),
     "transpose": ("swapaxes", "swapdims"),
+    "bitwise_and": ("__and__",), "bitwise_or": ("__or__",), "bitwise_xor": ("__xor__",),
     "sigmoid": ("special_expit",), "erf": ("special_erf",), "logsumexp": ("special_logsumexp",),
 }  # fmt: skip
 

@@ -11,7 +11,9 @@ came from. A node of the file is
 - `invalid` where ExecuTorch cannot lower the program without any delegate either, or where nothing reads what the
   node makes, so that it is left out.
 
-Where the delegate's compiler fails on a larger program, all nodes are `inconclusive`.
+Where the delegate's compiler fails on a part of a larger program, each operator of that part is asked alone: `rejected`
+where it fails on that one too, and the others stand where such a one was found; where none was, the part is
+`inconclusive`.
 
 A `.pte` file is lowered already: each instruction is `supported` where it calls the target's own delegate, `fallback`
 where the runtime here has its kernel, `rejected` where it has not; another backend's delegate is `inconclusive`.
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.oracles import Answer
+from edgecheck.oracles.executorch_alone import alone, parts_that_fail
 
 NAME = "executorch"
 ENVIRONMENT = "executorch"
@@ -54,6 +57,9 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     _forget(program)
     sources = _sources(program)
     lowered, failure = _lowered(program, target, settings)
+    refused: dict[str, tuple[str, str]] = {}
+    if lowered is None and not failure.startswith("invalid: ") and len(sources) > 1:
+        lowered, failure, refused = _in_parts(program, target, settings, sources)
     if lowered is None:
         return _refusal(model, sources, failure)
     taken, left = _split(lowered)
@@ -64,6 +70,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         verdict, reason = _judge(taken.get(name, []), left.get(name, []), kernels)
         if name in dead and name not in taken and name not in left:
             verdict, reason = "invalid", "nothing reads what it makes"
+        verdict, reason = refused.get(name, (verdict, reason))
         answers.append(Answer(graph=0, index=index, op=op, verdict=verdict, reason=reason))
     return answers
 
@@ -160,6 +167,31 @@ def _lowered(program: Any, target: str, settings: Mapping[str, str]) -> tuple[An
     except Exception as error:  # the same program without a delegate
         return None, f"invalid: {_sentence(error)}"
     return None, failure
+
+
+def _in_parts(
+    program: Any, target: str, settings: Mapping[str, str], sources: list[tuple[str, str]]
+) -> tuple[Any, str, dict[str, tuple[str, str]]]:
+    """As `_lowered`, where the backend's compiler may fail; and (verdict, reason) of nodes in the parts it fails on."""
+    with parts_that_fail(_origins, _sentence) as failed:
+        lowered, failure = _lowered(program, target, settings)
+    refused: dict[str, tuple[str, str]] = {}
+    for part in failed:
+        inside = [(name, op) for name, op in sources if name in part.sources]
+        said = {name: why for name, _ in inside if (why := _fails_alone(program, name, target, settings))}
+        refused |= {name: ("rejected", why) for name, why in said.items()}
+        if not said:
+            refused |= {name: ("inconclusive", part.said) for name, _ in inside}
+    return lowered, failure, refused
+
+
+def _fails_alone(program: Any, name: str, target: str, settings: Mapping[str, str]) -> str:
+    """What the backend's compiler says of a program of this one call; "" where it takes it or there is none."""
+    single = alone(program, name)
+    if single is None:
+        return ""
+    lowered, failure = _lowered(single, target, settings)
+    return "" if lowered is not None or failure.startswith("invalid: ") else failure
 
 
 def _sentence(error: Exception) -> str:

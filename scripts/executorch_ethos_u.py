@@ -1,0 +1,366 @@
+"""What ExecuTorch's Ethos-U partitioner takes: the TOSA INT profile, and the checks of Arm's backend."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from executorch_rules import BECOMES, FUSED, Backend, Limit, Rule, line_of
+
+QUANTIZER = "executorch/backends/arm/quantizer"
+
+
+def ethos_u(site: Path) -> Backend:
+    """TOSA-1.0+INT: quantised programs; what is not quantised is not taken."""
+    path = site / "executorch/backends/arm/operator_support/tosa_profile_supported_op_lists.py"
+    text = path.read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(text) if line.startswith("TOSA_PRO_INT_SupportList"))
+    place: dict[str, str] = {}
+    for number, line in enumerate(text[start:], start + 1):
+        if line.startswith("}"):
+            break
+        found = re.search(r"(?:exir_ops\.edge|torch\.ops)\.([\w.]+),", line)
+        if found:
+            place[found[1]] = f"tosa:{number}"
+    listed_ops = frozenset(place)  # one that is in the list is taken whatever a check of its own says
+    checked: dict[str, str] = {}
+    for file in sorted(path.parent.glob("*_support.py")):
+        text_of = file.read_text(encoding="utf-8")
+        if 'all_versions_for_profile("FP")' in text_of:  # its checks are those of the float profile
+            continue
+        for listed in re.finditer(r"^    targets = \[(.*?)\]", text_of, re.MULTILINE | re.DOTALL):
+            number = text_of[: listed.start()].count("\n") + 1
+            for name in re.findall(r"exir_ops\.edge\.([\w.]+)", listed[1]):
+                checked[name] = f"checks:{file.name}:{number}"
+    place |= checked
+    checks = ethos_u_checks(site, path.parent)
+    own_check = {op: own_checked(op, at) for op, at in checked.items() if op not in listed_ops}
+    limits: dict[str, tuple[Limit, ...]] = {}
+    for op in place:
+        if op.startswith("quantized"):
+            limits[op] = (ETHOS_BORDER["quantize" if ".quantize_" in op else "dequantize"],)
+            continue
+        limits[op] = (*checks.every, *checks.by_op.get(op, ()), *own_check.get(op, ()))
+    own = {
+        op: (*checks.every, *checks.by_op.get(part, ()), *of_source(op, checked[part]))
+        for part, ops in ETHOS_SOURCES.items()
+        for op in ops
+    }
+    full = "aten.full.default"
+    for op in ("aten.zeros.default", "aten.ones.default"):
+        place[op], own[op] = place[full], limits[full]
+    place["aten.copy_.default"], own["aten.copy_.default"] = place["aten.copy.default"], limits["aten.copy.default"]
+    return Backend(place=place, limits=limits, own=own, whole=frozenset({"aten.zeros.default", "aten.ones.default"}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """The limits of all operators, and those of one."""
+
+    every: tuple[Limit, ...]
+    by_op: Mapping[str, tuple[Limit, ...]]
+
+
+DEQUANTIZED = json.dumps([f"quantized_decomposed.dequantize_per_{kind}.default" for kind in ("tensor", "channel")])
+QUANTIZED = json.dumps([f"quantized_decomposed.quantize_per_{kind}.default" for kind in ("tensor", "channel")])
+FLOATS = '["float32", "float16", "bfloat16", "float64"]'
+U85 = json.dumps([f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)])
+ACTIVATIONS = json.dumps(FUSED)
+LAYERS = json.dumps(
+    ["aten.linear.default", *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding"))]
+)
+ETHOS_BORDER = {
+    "quantize": Limit(
+        id="border", require='in[0].producer != "" and maker_supported(in[0])',
+        say="a quantize whose input is made outside the delegate stays outside", source="partitioner:449",
+    ),
+    "dequantize": Limit(
+        id="border", require="len(out[0].consumers) > 0 and readers_supported(out[0])",
+        say="a dequantize that something outside the delegate reads stays outside", source="partitioner:449",
+    ),
+}  # fmt: skip
+
+
+#: Edge operators with a check of their own, and the operators of a file whose attributes it reads.
+ETHOS_SOURCES = {
+    "aten.convolution.default": (
+        *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding")),
+        "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input",
+    ),
+    "aten.avg_pool2d.default": ("aten.avg_pool2d.default",),
+    "aten.max_pool2d.default": ("aten.max_pool2d.default",),
+    "aten.upsample_nearest2d.vec": ("aten.upsample_nearest2d.vec",),
+    "aten.sum.dim_IntList": ("aten.sum.dim_IntList",),
+}  # fmt: skip
+#: Edge operators whose check asks nothing that other limits do not ask already.
+ETHOS_PLAIN = frozenset(
+    {
+        "aten.slice_copy.Tensor",
+        "aten.slice.Tensor",
+        "dim_order_ops._clone_dim_order.default",
+        "aten.bitwise_right_shift.Tensor",
+        "aten.__rshift__.Scalar",
+    }
+)
+#: The checks that are expressions, of operators that a file has under the same name: (id, require, sentence).
+WHOLE_NUMBERS = '["bool", "int8", "int16", "int32"]'
+ETHOS_CHECKS = {
+    "aten.embedding.default": ("int32-index", 'in[1].dtype == "int32"', "the indices are int32"),
+    "aten.gather.default": (
+        "gather",
+        'in[1].dtype == "int32" and attr.dim % in[0].rank == 1 and in[0].rank in [2, 3] and in[1].rank in [2, 3]'
+        " and (in[1].rank == 2 or in[0].shape[-1] == in[1].shape[-1]) and in[0].shape[0] == in[1].shape[0]",
+        "int32 indices along dimension 1 of a tensor of rank 2 or 3, with the same first (and, of three, last) size",
+    ),
+    "aten.index_select.default": (
+        "index",
+        'in[1].dtype == "int32" and in[1].rank == 1 and in[0].rank > 0',
+        "one index of int32 and one dimension",
+    ),
+    "aten.where.self": (
+        "where",
+        f'in[0].dtype == "bool" and in[1].name != in[2].name and all(t.dtype in {WHOLE_NUMBERS} or (t.dtype == "float32" and t.producer in DEQUANTIZED) for t in [in[1], in[2]])',
+        "the choice is between two different tensors, quantised or of at most 32 bits",
+    ),
+}
+
+
+def own_checked(op: str, at: str) -> tuple[Limit, ...]:
+    """The check that the backend has for one edge operator, in words where it is no expression."""
+    if op in ETHOS_PLAIN:
+        return ()
+    if op in ETHOS_CHECKS:
+        name, require, sentence = ETHOS_CHECKS[op]
+        require = require.replace("DEQUANTIZED", DEQUANTIZED)
+        return (Limit(id=name, require=require, when=f"op == {json.dumps(op)}", say=sentence, source=at),
+                Limit(id="own-check", require="", when=f"op != {json.dumps(op)}", say="the backend has a check of its own for what it becomes", source=at))  # fmt: skip
+    say = "the backend has a check of its own for it, of sizes, strides and types"
+    when = f"op not in {json.dumps(ETHOS_SOURCES[op])}" if op in ETHOS_SOURCES else ""
+    return (Limit(id="own-check", require="", when=when, say=say, source=at),)
+
+
+def of_source(op: str, at: str) -> Iterator[Limit]:
+    """The same of an operator of the file; Ethos-U65 has the checks of Ethos-U55."""
+
+    def u55(name: str, require: str, say: str) -> Limit:
+        return Limit(
+            id=name, require=f"env.config in {U85} or ({require})", say=f"{say}, on Ethos-U55 and U65", source=at
+        )
+
+    if "conv_transpose" in op:
+        yield from of_transposed(u55, at)
+    elif ".conv" in op:
+        yield from of_convolution(op, u55)
+    elif "max_pool" in op:
+        yield Limit(
+            id="dilation", require="all(d == 1 for d in attr.dilation) or all(s == 1 for s in attr.stride) and len(attr.stride) > 0",
+            say="a pooling with a dilation needs stride 1", source=at,
+        )  # fmt: skip
+        yield u55(
+            "stride-3",
+            f"({POOL_STRIDE}) or ((len(attr.stride) == 0 or attr.stride == attr.kernel_size) and all(p == 0 for p in attr.padding) and all(d == 1 for d in attr.dilation) and not attr.ceil_mode)",
+            "the stride is at most 3, or that of a pooling that neither overlaps nor pads",
+        )
+        yield u55("pool-window", POOL_WINDOW, "the window is at most 256 wide and has at most 65536 elements")
+    elif "avg_pool" in op:
+        yield u55("batch-1", "in[0].shape[0] == 1", "the batch is 1")
+        yield u55("stride-3", POOL_STRIDE, "the stride is at most 3")
+        yield u55("pool-window", POOL_WINDOW, "the window is at most 256 wide and has at most 65536 elements")
+        yield u55(
+            "padded-window",
+            "all(k <= 8 for k in attr.kernel_size) or attr.count_include_pad or exists(attr.divisor_override) or all(p == 0 for p in attr.padding)",
+            "a padded window is at most 8 x 8",
+        )
+    elif "upsample" in op:
+        yield u55("batch-1", "in[0].shape[0] == 1", "the batch is 1")
+        yield u55(
+            "twofold",
+            "any(out[0].shape[2] == k * in[0].shape[2] and out[0].shape[3] == k * in[0].shape[3] for k in [2, 4, 8])"
+            " and (not exists(attr.scale_factors) or attr.scale_factors[0] in [2, 4, 8])",
+            "both sides grow 2, 4 or 8 times",
+        )
+        yield Limit(
+            id="resize",
+            require="",
+            when=f"env.config in {U85}",
+            say="what TOSA's RESIZE asks of scale, offset and border",
+            source=at,
+        )
+    else:
+        dims = "(attr.dim if exists(attr.dim) and len(attr.dim) > 0 else [d - 1 for d in 1..in[0].rank])"
+        before = "sum([log2(n) for n in in[0].shape[:d % in[0].rank]]) < 16.0001"
+        behind = "sum([log2(n) for n in in[0].shape[d % in[0].rank + 1:]]) < 16.0001"
+        yield u55(
+            "sum-size", f"in[0].size <= 65536 or all(in[0].shape[d] <= 65536 and {before} and {behind} for d in {dims})",
+            "the products of the sizes before and behind a summed dimension are at most 65536",
+        )  # fmt: skip
+
+
+POOL_STRIDE = "all(s <= 3 for s in attr.stride) and (len(attr.stride) > 0 or all(k <= 3 for k in attr.kernel_size))"
+POOL_WINDOW = "attr.kernel_size[-1] <= 256 and attr.kernel_size[0] * attr.kernel_size[-1] <= 65536"
+
+
+def of_transposed(u55: Callable[[str, str, str], Limit], at: str) -> Iterator[Limit]:
+    yield Limit(
+        id="rank-2d",
+        require="in.weight.rank == 4",
+        say="only transposed convolutions in two dimensions are taken",
+        source=at,
+    )
+    yield Limit(
+        id="no-dilation",
+        require="all(d == 1 for d in attr.dilation)",
+        say="a transposed convolution has no dilation",
+        source=at,
+    )
+    yield Limit(
+        id="one-group", require='attr.groups == 1 or in.weight.producer != "quantized_decomposed.dequantize_per_channel.default"',
+        say="a transposed convolution in groups has weights quantised per tensor", source=at,
+    )  # fmt: skip
+    yield Limit(
+        id="pad-in-kernel", require="attr.padding[0] < in.weight.shape[2] and attr.padding[-1] < in.weight.shape[3]",
+        say="the padding is smaller than the kernel", source=at,
+    )  # fmt: skip
+    yield u55("batched", "in[0].rank == 4", "the input has a batch dimension")
+    yield u55(
+        "stride-2",
+        "(attr.stride[0] == attr.stride[-1] and attr.stride[0] <= 2) or (attr.stride[0] == 1 and attr.stride[-1] == 2 and in[0].shape[2] == 1 and in.weight.shape[2] == 1)"
+        " or (attr.stride[0] == 2 and attr.stride[-1] == 1 and in[0].shape[3] == 1 and in.weight.shape[3] == 1)",
+        "the stride of a transposed convolution is 1 or 2, the same both ways",
+    )
+    yield u55(
+        "kernel",
+        "in.weight.shape[2] <= 64 and in.weight.shape[2] * in.weight.shape[3] <= 4096",
+        "the kernel is at most 64 high, of 4096 elements",
+    )
+
+
+def of_convolution(op: str, u55: Callable[[str, str, str], Limit]) -> Iterator[Limit]:
+    unpadded = 'attr.padding == "valid"' if op.endswith(".padding") else "all(p == 0 for p in attr.padding)"
+    yield u55(
+        "stride-3",
+        " and ".join(
+            f"(attr.stride[{n}] <= 3 or ({unpadded} and attr.dilation[{n}] == 1))"
+            for n in ((0,) if "1d" in op else (0, 1))
+        ),
+        "the stride is at most 3, unless there is neither padding nor dilation",
+    )
+    size = "in.weight.shape[2]" if "1d" in op else "in.weight.shape[2] * in.weight.shape[3]"
+    high = "" if "1d" in op else "in.weight.shape[3] <= 64 and "
+    yield u55("kernel", f"{high}{size} <= 4096", "the kernel is at most 64 wide and has at most 4096 elements")
+    if "3d" in op:
+        yield u55(
+            "flat",
+            "in.weight.shape[4] == 1 and attr.stride[-1] == 1",
+            "a kernel in three dimensions has the last size and stride 1",
+        )
+
+
+def ethos_u_checks(site: Path, folder: Path) -> Checks:
+    """What every operator must hold, and the lists of single operators."""
+    support, u55 = folder / "tosa_supported_operators.py", folder / "ethos_u55_support.py"
+
+    def at(pattern: str) -> str:
+        return f"support:{line_of(support, pattern)}"
+
+    every = (
+        Limit(
+            id="quantised",
+            require=f"all(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or const(t) or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) and any(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) or (len(inputs) == 0 and len(out[0].consumers) > 0 and all(c in {QUANTIZED} for c in out[0].consumers))",
+            say="every float input must come from a dequantize: the INT profile takes quantised programs only",
+            source=at("class CheckArmQuantized"), help="quantise the program with EthosUQuantizer before lowering it",
+        ),
+        Limit(
+            id="rank-6", require="all(t.rank <= 6 for t in inputs) and all(t.rank <= 6 for t in outputs)",
+            say="tensors have at most six dimensions", source=at("class RankCheck"),
+        ),
+        Limit(
+            id="no-int64",
+            require='out[0].dtype != "int64" and all(t.dtype != "int64" or len(t.consumers) == 0 for t in outputs) and all(t.dtype != "int64" or const(t) for t in inputs)',
+            say="no int64 tensors but constants", source=at("class CheckInt64InputsAndOutputs"), help="use int32",
+        ),
+        Limit(
+            id="dtype",
+            require=f'all(t.dtype not in ["float64", "bfloat16", "complex64", "complex128"] and (t.dtype != "bool" or env.config in {U85}) for t in inputs) and all(t.dtype not in ["float64", "bfloat16", "complex64", "complex128"] and (t.dtype != "bool" or env.config in {U85}) for t in outputs)',
+            say="float64, bfloat16 and complex tensors are not taken; bool on Ethos-U85 only", source=at("def _disallowed_dtypes"),
+        ),
+    )  # fmt: skip
+    by_op: dict[str, tuple[Limit, ...]] = {}
+    for op, number in listed(u55, "unsupported_ops"):
+        say = "it is not taken on Ethos-U55 and U65"
+        one = Limit(id="u85-only", require=f"env.config in {U85}", say=say, source=f"checks:{u55.name}:{number}")
+        by_op[op] = (*by_op.get(op, ()), one)
+    for op, at_line, one_type in typed(site, u55):
+        one = Limit(
+            id="u55-dtype", require=f"env.config in {U85} or ({one_type[0]})", source=at_line,
+            say=f"on Ethos-U55 and U65 {one_type[1]}",
+        )  # fmt: skip
+        by_op[op] = (*by_op.get(op, ()), one)
+    flip = Limit(
+        id="flip", require=f"env.config in {U85} or (in[0].rank == 4 and len(attr.dims) == 1 and attr.dims[0] % 4 in [1, 2])",
+        say="on Ethos-U55 and U65 only the channels or the rows of a tensor of four dimensions are reversed",
+        source=f"checks:{u55.name}:{line_of(u55, 'class EthosU55ReverseCheck')}",
+    )  # fmt: skip
+    by_op["aten.flip.default"] = (*by_op.get("aten.flip.default", ()), flip)
+    for op, number in listed(support, "targeted_ops"):
+        one = Limit(
+            id="quantised-output",
+            require=f"out[0].dtype not in {FLOATS} or (len(out[0].consumers) > 0 and all(c in {QUANTIZED} for c in out[0].consumers)) or (op in {LAYERS} and len(out[0].consumers) == 1 and out[0].consumers[0] in {ACTIVATIONS})",
+            say="its output must go to a quantize", source=f"support:{number}",
+        )  # fmt: skip
+        by_op[op] = (*by_op.get(op, ()), one)
+    return Checks(every=every, by_op=by_op)
+
+
+def typed(site: Path, u55: Path) -> Iterator[tuple[str, str, tuple[str, str]]]:
+    """(operator, place, condition and sentence) of those that Ethos-U55 has for some dtypes only."""
+    tables = (site / "executorch/backends/arm/_passes/insert_table_ops.py").read_text(encoding="utf-8")
+    found = re.findall(r"exir_ops\.edge\.(aten\.[\w.]+)", tables.partition("class TableOps")[2].partition("def ")[0])
+    at = f"checks:{u55.name}:{line_of(u55, 'target_ops_i8_i16 = ')}"
+    small = ('out[0].dtype not in ["int32", "uint8"]', "it is taken in int8 and int16 only")
+    for op in sorted({*found, "aten.amax.default", "aten.amin.default"}):
+        yield op, at, small
+    at = f"checks:{u55.name}:{line_of(u55, 'exir_ops.edge.aten.mm.default')}"
+    bytes_only = (
+        f'all(t.dtype == "int8" or (t.producer in {DEQUANTIZED} and before(t).dtype == "int8") for t in inputs)'
+    )
+    for op in ("aten.mm.default", "aten.bmm.default"):
+        yield op, at, (bytes_only, "both matrices are int8")
+
+
+@cache
+def annotates(site: Path) -> frozenset[str]:
+    """The operators that Arm's quantizer names; it marks no other as quantised."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted((site / QUANTIZER).glob("*.py")))
+    return frozenset(f"aten.{op}" for text in texts for op in re.findall(r"torch\.ops\.aten\.(\w+\.\w+)", text))
+
+
+def annotated(rule: Rule, site: Path) -> Rule:
+    """A rule of an operator that the quantizer does not name holds for tensors of whole numbers only."""
+    known = rule.op in annotates(site) or BECOMES.get(rule.op) == ()  # nothing is left of the latter
+    if rule.refusal or known or not rule.op.startswith("aten."):
+        return rule
+    place = line_of(
+        site / "executorch/backends/arm/operator_support/tosa_supported_operators.py", "class CheckArmQuantized"
+    )
+    limit = Limit(
+        id="annotated", require=f"all(t.dtype not in {FLOATS} for t in inputs)", source=f"support:{place}",
+        say="EthosUQuantizer does not mark this operator as quantised, and without the mark it is not taken",
+    )  # fmt: skip
+    return replace(rule, limits=(*rule.limits, limit))
+
+
+def listed(path: Path, name: str) -> Iterator[tuple[str, int]]:
+    """The edge operators in the list that a class assigns to `name`, with their lines."""
+    for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(one, ast.Assign) and any(getattr(target, "id", "") == name for target in one.targets):
+            for part in getattr(one.value, "elts", ()):
+                text = ast.unparse(part)
+                if text.startswith("exir_ops.edge."):
+                    op = text.removeprefix("exir_ops.edge.")
+                    yield (op if op.count(".") == 2 else f"{op}.default"), part.lineno

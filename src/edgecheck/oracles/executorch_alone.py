@@ -1,0 +1,130 @@
+"""Parts of a program that a delegate's own compiler fails on, and which of their operators it fails on alone.
+
+A partitioner hands its backend one part of a program after the other. `parts_that_fail` lets the lowering go on where
+the backend's compiler raises, and notes the part; `alone` writes a program of one call of the file, with its own
+arguments, to be lowered by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part that the backend's compiler raised at: the nodes of the file that it came from, and what it said."""
+
+    sources: frozenset[str]
+    said: str
+
+
+@contextmanager
+def parts_that_fail(origins: Callable[[Any], set[str]], sentence: Callable[[Exception], str]) -> Iterator[list[Part]]:
+    """The parts that any backend fails on while this holds; what it made of them is empty."""
+    from executorch.exir.backend.backend_details import BackendDetails, PreprocessResult
+
+    failed: list[Part] = []
+    backends = {backend: backend.__dict__["preprocess"] for backend in BackendDetails.__subclasses__()}
+
+    def tolerant(compiler: Any) -> Any:
+        def preprocess(edge_program: Any, compile_specs: Any) -> Any:
+            try:
+                return compiler.__func__(edge_program, compile_specs)
+            except Exception as error:  # whatever a backend raises is its answer
+                calls = [node for node in edge_program.graph.nodes if node.op == "call_function"]
+                names = frozenset(name for node in calls for name in origins(node))
+                failed.append(Part(sources=names, said=sentence(error)))
+                return PreprocessResult(processed_bytes=b"")
+
+        return staticmethod(preprocess)
+
+    for backend, compiler in backends.items():
+        if isinstance(compiler, staticmethod):
+            backend.preprocess = tolerant(compiler)
+    try:
+        yield failed
+    finally:
+        for backend, compiler in backends.items():
+            backend.preprocess = compiler
+
+
+def alone(program: Any, name: str) -> Any | None:
+    """A program of the one call of this name; None where a size or an argument of it is not known as a number."""
+    import torch
+
+    node = next(one for one in program.graph.nodes if one.name == name)
+    given: list[Any] = []
+    module = torch.nn.Module()
+    constants = _constants(program)
+
+    def argument(value: Any) -> Any:
+        if not isinstance(value, torch.fx.Node):
+            return value
+        if value.name in constants:
+            place = f"p{len(list(module.buffers()))}"
+            module.register_buffer(place, constants[value.name].detach().clone())
+            return ("constant", place)
+        given.append(_example(value.meta.get("val")))
+        return ("given", len(given) - 1)
+
+    arguments = torch.fx.map_arg((node.args, dict(node.kwargs)), argument)
+    if any(one is None for one in given):
+        return None
+    return _exported(_call(module, node.target, arguments), tuple(given))
+
+
+def _constants(program: Any) -> dict[str, Any]:
+    """The values of the weights and constants of a program, by the name of their node."""
+    signature = program.graph_signature
+    named = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    named |= signature.inputs_to_lifted_tensor_constants
+    stored = {**program.constants, **program.state_dict}
+    return {node: stored[target] for node, target in named.items() if target in stored}
+
+
+def _example(value: Any) -> Any | None:
+    """A tensor of the dtype and shape of a traced one."""
+    import torch
+
+    if not isinstance(value, torch.Tensor) or not all(isinstance(size, int) for size in value.shape):
+        return None
+    if value.dtype.is_floating_point:
+        return (torch.rand(value.shape) * 0.8 + 0.1).to(value.dtype)
+    return torch.zeros(tuple(value.shape), dtype=value.dtype)
+
+
+def _call(module: Any, target: Any, arguments: Any) -> Any:
+    """`module` with a forward that makes the call."""
+    import torch
+
+    class Call(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.held = module
+
+        def forward(self, *given: Any) -> Any:
+            def found(value: Any) -> Any:
+                if isinstance(value, tuple) and len(value) == 2 and value[0] == "given":
+                    return given[value[1]]
+                if isinstance(value, tuple) and len(value) == 2 and value[0] == "constant":
+                    return getattr(self.held, value[1])
+                if isinstance(value, (list, tuple)):
+                    return [found(one) for one in value]
+                return value
+
+            args, named = arguments
+            return target(*(found(one) for one in args), **{key: found(one) for key, one in named.items()})
+
+    return Call().eval()
+
+
+def _exported(module: Any, given: tuple[Any, ...]) -> Any | None:
+    import torch
+
+    try:
+        return torch.export.export(module, given)
+    except Exception:  # torch.export raises what it likes; there is no such program
+        return None
