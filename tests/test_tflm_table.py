@@ -156,3 +156,19 @@ def test_tflm_itself_on_fresh_probes() -> None:
     agreement = fresh("tflm", "tflm", seed=78, count=300)
     assert len(agreement.false_supported) <= 2, agreement.false_supported  # mutants may be no TFLite at all
     assert agreement.placed >= 0.98
+
+
+def test_what_crashes_the_interpreter_is_said_beforehand() -> None:
+    part = {"t": "float32", "s": [2, 3]}
+    pack = {"op": "PACK", "i": [part, part], "o": [{"t": "float32", "s": [2, 2, 3]}]}
+    assert verdict({**pack, "a": {"axis": 0, "values_count": 2}}) == ("supported", None)
+    assert verdict({**pack, "a": {"axis": 0, "values_count": 3}}) == ("rejected", "inputs")
+    assert verdict({**pack, "i": [part, None], "a": {"axis": 0, "values_count": 2}}) == ("rejected", "inputs")
+    assert verdict({**pack, "a": {"axis": -4, "values_count": 2}}) == ("rejected", "axis")
+
+    def sliced(rank: int) -> dict[str, Any]:
+        data, index = {"t": "float32", "s": [1] * rank}, {"t": "int32", "s": [rank], "c": {"f": 0}}
+        return {"op": "SLICE", "i": [data, index, {**index, "c": {"f": 1}}], "o": [data], "a": {}}
+
+    assert verdict(sliced(5)) == ("supported", None)
+    assert verdict(sliced(6)) == ("rejected", "rank")

@@ -139,8 +139,30 @@ RULES: dict[str, list[Rule]] = {
             "concatenation.cc:189",
         ),
     ],
-    "PACK": [dtype(("float32", "int8", "int16", "int32", "int64"), "pack.cc:101", "out[0]")],
-    "UNPACK": [dtype(("float32", "int32", "int16", "int8"), "unpack.cc:96")],
+    "PACK": [
+        (
+            "inputs",
+            "len(inputs) == arity and arity >= max(attr.values_count, 1)",
+            "values_count inputs must be there: else the kernel reads from no address and the program crashes",
+            "pack.cc:59",
+        ),
+        (
+            "axis",
+            "attr.axis >= -len(shape1(out[0]))",
+            "the axis must not lie before the first dimension: else the kernel writes outside of the output",
+            "pack.cc:38",
+        ),
+        dtype(("float32", "int8", "int16", "int32", "int64"), "pack.cc:101", "out[0]"),
+    ],
+    "UNPACK": [
+        (
+            "outputs",
+            "attr.num <= len(outputs)",
+            "num outputs must be there: else the kernel writes to no address and the program crashes",
+            "unpack.cc:62",
+        ),
+        dtype(("float32", "int32", "int16", "int8"), "unpack.cc:96"),
+    ],
     "SPLIT": [
         constant("in[0]", "split.cc:78"),
         (
@@ -162,6 +184,12 @@ RULES: dict[str, list[Rule]] = {
         dtype(("float32", "int8", "int16", "int32"), "split_v.cc:114"),
     ],
     "SLICE": [
+        (
+            "rank",
+            "len(shape1(in[0])) <= 5",
+            "the kernel has room for five dimensions: with more the program aborts",
+            "slice.cc:74",
+        ),
         ("index-dtype", 'in[1].dtype in ["int32", "int64"]', "begin must be int32 or int64", "slice.cc:109"),
         dtype(("float32", "int32", "int8", "int16", "bool"), "slice.cc:151"),
     ],

@@ -106,9 +106,12 @@ def _broken(one: _Operation) -> str | None:
 
 
 def refusal_of(op: str, opset: int | None, inputs: Mapping[str, Any]) -> str | None:
-    """coremltools' sentence when it does not take these inputs for this operation at this opset; None when it does."""
+    """coremltools' sentence when it does not take these inputs for this operation at this opset; None when it does.
+
+    A list that holds one value looks like that value in a file; coremltools looks at no list's types.
+    """
     from coremltools.converters.mil._deployment_compatibility import AvailableTarget
-    from coremltools.converters.mil.mil.input_type import TensorInputType
+    from coremltools.converters.mil.mil.input_type import TensorInputType, TupleInputType
     from coremltools.converters.mil.mil.ops.registry import SSAOpRegistry
 
     if opset is None:
@@ -123,7 +126,8 @@ def refusal_of(op: str, opset: int | None, inputs: Mapping[str, Any]) -> str | N
     for one in rules.input_types.values():
         if isinstance(one, TensorInputType) and one.type_domain_id is not None:
             one.type_domain = definition.type_domains[one.type_domain_id]
-    known = {name: given for name, given in inputs.items() if given is not None}
+    lists = {name for name, one in rules.input_types.items() if isinstance(one, TupleInputType)}
+    known = {name: given for name, given in inputs.items() if given is not None and name not in lists}
     try:
         rules.validate_inputs(op, op, known)
     except (ValueError, KeyError) as error:
@@ -159,7 +163,7 @@ def _block(block: Any, opset: int | None, outer: Mapping[str, Any], counter: Ite
 
 
 def _bound(argument: Any, scope: Mapping[str, Any]) -> Any:
-    """The variable of an argument; None for several, whose types coremltools does not check."""
+    """The variable of an argument; None for a list of several, whose types coremltools does not check."""
     if len(argument.arguments) != 1:
         return None
     (binding,) = argument.arguments
