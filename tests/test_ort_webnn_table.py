@@ -90,9 +90,27 @@ def test_what_falls_back_is_asked_of_webassembly() -> None:
     assert said("Max", [{"t": "int16", "s": [2]}, {"t": "int16", "s": [2]}])[0] == "rejected"
 
 
+@pytest.mark.parametrize(("outer", "expected"), [(True, "rejected"), (False, "fallback")])
+def test_a_branch_that_reads_a_constant_of_the_graph_around_it_makes_no_session(outer: bool, expected: str) -> None:
+    value: Spec = {"n": "x", "t": "float32", "s": [2]}
+    held: Spec = {"n": "w", "t": "float32", "s": [2], "c": [1.0, 2.0], **({"outer": True} if outer else {})}
+    result: Spec = {"n": "a", "t": "float32", "s": [2]}
+    branch = {"nodes": [{"op": "Add", "a": {}, "i": [value, held], "o": [result]}], "i": [], "o": [result]}
+    verdict, reason = said(
+        "If", [{"n": "c", "t": "bool", "s": []}], attributes={"then_branch": branch, "else_branch": branch}
+    )
+    assert (verdict, "no session is made" in reason) == (expected, outer)
+
+
+def test_computed_scales_keep_a_resize_on_the_cpu() -> None:
+    scales: Spec = {"t": "float32", "s": [4]}
+    assert said("Resize", [X, None, {**scales, "c": [1, 1, 2, 2]}], opset=18)[0] == "supported"
+    assert said("Resize", [X, None, scales], opset=18)[0] == "fallback"
+
+
 def test_every_row_of_the_list_is_there() -> None:
     ops = table("ort-webnn").ops
-    assert len(ops) == 122
+    assert len(ops) == 126
     assert {"com.microsoft::MatMulNBits", "Einsum", "LSTM", "Where"} <= set(ops)
 
 
