@@ -241,6 +241,32 @@ def test_findings_are_one_per_cause_worst_first():
     assert found[0].place == "graph 0 node 0 'add0'"
 
 
+def test_a_limit_of_the_whole_target_is_one_cause_for_all_operators():
+    """So are the operators that the table does not list: their names are in one sentence."""
+    limit = (
+        '[[limit]]\nid = "static"\nrequire = "static(in[0])"\nsay = "shapes must be static"\nsource = ["report:1"]\n'
+    )
+    listed = "".join(f'[[op]]\nop = "{op}"\nsource = ["report:3"]\n' for op in ("ADD", "MUL", "SUB", "DIV", "ABS"))
+    loose = Tensor(name="open", dtype="int8", shape=(None, 8))
+    ops = ["ADD", "MUL", "SUB", "DIV", "ABS", "ADD", "EXP", "SIN"]
+    one = model(*(node(op, index=i, inputs=[loose]) for i, op in enumerate(ops)))
+    target = checking.point(table(limit + listed))
+    found = list(findings(one, target, checking.check(one, target), rewrites=lambda op: ["by-hand"] * (op == "SIN")))
+    assert [(f.message, f.count, f.help) for f in found] == [
+        (
+            "ADD, MUL, SUB and 2 more operators fall back on toy: input 0 has dynamic dimensions [?, 8]; "
+            "shapes must be static",
+            6,
+            None,
+        ),
+        (
+            "EXP and SIN fall back on toy: they are not in the table of toy, which lists every op it takes",
+            2,
+            "`edgecheck fix --target toy` may rewrite some of them (by-hand)",
+        ),
+    ]
+
+
 def test_what_the_engine_behind_refuses_too_is_rejected():
     """ort-nnapi leaves a bfloat16 Add to the CPU provider, which has no kernel for it; a float64 one runs there."""
 

@@ -163,7 +163,17 @@ def test_what_is_not_in_the_language_is_refused(text):
         ("all(t.dtype == 'int8' for t in inputs)", {"inputs": [X]}, "'x''s dtype is float32"),
         ("not exists(in[0]) or dtype(in[0]) == 'int8'", {"inputs": [X]}, "input 0's dtype is float32"),
         ("attr.a == 1 and attr.b == 1", {"attrs": {"a": 1, "b": 2}}, "b is 2"),
-        ("const(in[0])", {"inputs": [X]}, "const(input 0) is false"),
+        ("const(in[0])", {"inputs": [X]}, "input 0 is not a constant"),
+        ("static(in[0])", {"inputs": [DYNAMIC]}, "input 0 has dynamic dimensions [1, ?, 8, 3]"),
+        ("all(static(t) for t in inputs)", {"inputs": [X, DYNAMIC]}, "'x' has dynamic dimensions [1, ?, 8, 3]"),
+        ("all(known(d, 0) > 0 for d in in[0].shape)", {"inputs": [DYNAMIC]}, "one of input 0's shape is not known"),
+        ("not const(in[0])", {"inputs": [tensor(data=Values(numpy.zeros(1)))]}, "input 0 is a constant"),
+        ("len(inputs) == 3", {"inputs": [X]}, "number of inputs is 1"),
+        (
+            "known(env.file_static_inputs, True)",
+            {"env": {"file_static_inputs": False}},
+            "the file has no static inputs",
+        ),
         ("in[0].shape == [1]", {"inputs": [X]}, "input 0's shape is [1, 8, 8, 3]"),
     ],
 )

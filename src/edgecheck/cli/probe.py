@@ -116,9 +116,11 @@ def _probes(arguments: argparse.Namespace, witness: Witness, target: TargetPoint
     limits = {"jobs": arguments.jobs, "seconds": arguments.timeout, "say": on_stderr}
     rows = running.measured(witness, target, probes, **limits)
     kept = running.worth_keeping(rows, target, arguments.keep) if arguments.keep else []
-    path = arguments.out or evidence.file_for(witness.module, witness.name, witness.version) if kept else None
-    if kept and not arguments.out:
+    path = arguments.out
+    if kept and path is None:
         evidence.drop_overtaken(rows)
+        path = evidence.file_for(witness.module, witness.name, witness.version, target.table.id)
+    path = path if kept else None
     if path is not None:
         old = list(evidence.read(path)) if path.is_file() else []
         evidence.write(path, _whole(evidence.standing(old, rows), kept, arguments.keep))

@@ -140,8 +140,9 @@ def thinned(rows: Iterable[Row], each: int, each_of_limit: int = 6) -> list[Row]
     return out
 
 
-def file_for(module: str, oracle: str, version: str) -> Path:
-    """Where the results of an oracle's version are kept: the file that has some, else <module>-<version>.jsonl."""
+def file_for(module: str, oracle: str, version: str, target: str) -> Path:
+    """Where an oracle's results on a target are kept: its version's file that has some, else its first, else a new one."""
+    found = []
     for path in files():
         with path.open(encoding="utf-8") as lines:
             first = json.loads(next(lines, "{}"))
@@ -149,5 +150,6 @@ def file_for(module: str, oracle: str, version: str) -> Path:
             (oracle, version),
             (module, version),
         ):
-            return path
-    return folder() / f"{module}-{version}.jsonl"
+            found.append(path)
+    of_it = [path for path in found if any(row["target"] == target for row in read(path))]
+    return next(iter([*of_it, *found]), folder() / f"{module}-{version}.jsonl")

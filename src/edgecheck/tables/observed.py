@@ -6,7 +6,7 @@ from typing import Any
 
 from edgecheck.model.graph import Tensor
 from edgecheck.tables.evaluation import evaluate, holds
-from edgecheck.tables.phrases import Tree, words
+from edgecheck.tables.phrases import Tree, said, words
 from edgecheck.tables.scope import Absent, Scope, Unknown
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in"})
@@ -23,6 +23,8 @@ def observed(tree: Tree, scope: Scope) -> str:
         case "or":
             parts = [observed(part, scope) for part in tree[1:] if not _plain(part)]
             return "; ".join(dict.fromkeys(part for part in parts if part))
+        case "not" if isinstance(tree[1], list) and tree[1][0] == "call":
+            return said(tree[1][1], tree[1][2:], True)
         case "not":
             return "" if not isinstance(tree[1], list) else f"{words(tree[1])} is true"
         case "if":
@@ -30,12 +32,20 @@ def observed(tree: Tree, scope: Scope) -> str:
             return "" if isinstance(test, Unknown) else observed(tree[2] if test else tree[3], scope)
         case "call" if tree[1] == "all" and isinstance(tree[2], list) and tree[2][0] == "for":
             return _of_each(tree[2], scope)
+        case "call" if tree[1] == "static":
+            return f"{said('static', tree[2:], False)}{_sizes(tree[2], scope)}"
         case "call":
-            return f"{words(tree)} is false"
+            return said(tree[1], tree[2:], False)
         case head if head in _COMPARISONS:
             return _of_sides(tree[1], tree[2], scope)
         case _:
             return ""
+
+
+def _sizes(tensor: Tree, scope: Scope) -> str:
+    """` [?, 512]` where the rank is known."""
+    value = evaluate(["call", "shape", tensor], scope)
+    return f" {shown(value)}" if isinstance(value, list) else ""
 
 
 def _plain(part: Tree) -> bool:
@@ -44,8 +54,13 @@ def _plain(part: Tree) -> bool:
 
 
 def _of_sides(left: Tree, right: Tree, scope: Scope) -> str:
-    sides = [f"{words(side)} is {shown(evaluate(side, scope))}" for side in (left, right) if _varies(side)]
+    sides = [f"{words(side)} is {shown(evaluate(_unfilled(side), scope))}" for side in (left, right) if _varies(side)]
     return " and ".join(sides)
+
+
+def _unfilled(tree: Tree) -> Tree:
+    """`known(x, 0)` stands for x: that it counts as 0 is nothing that was observed."""
+    return tree[2] if isinstance(tree, list) and tree[:2] == ["call", "known"] else tree
 
 
 def _varies(tree: Tree) -> bool:
@@ -59,12 +74,21 @@ def _of_each(loop: Tree, scope: Scope) -> str:
         for item in many if isinstance(many, list) else ():
             scope.bound = {**before, variable: item}
             if holds(["and", *tests], scope) is True and holds(body, scope) is False:
-                text = observed(body, scope)
-                name = f"'{item.name}'" if isinstance(item, Tensor) else shown(item)
-                return text.replace(f"{variable}'s", f"{name}'s").replace(f"({variable})", f"({name})")
+                return observed(_with(body, variable, _title(item, items)), scope)
     finally:
         scope.bound = before
     return ""
+
+
+def _title(item: Any, items: Tree) -> str:
+    return f"'{item.name}'" if isinstance(item, Tensor) else f"one of {words(items)}"
+
+
+def _with(tree: Tree, variable: str, title: str) -> Tree:
+    """The tree with a title for the variable's item, for `words`."""
+    if not isinstance(tree, list):
+        return tree
+    return [*tree, title] if tree == ["var", variable] else [_with(part, variable, title) for part in tree]
 
 
 def shown(value: Any) -> str:

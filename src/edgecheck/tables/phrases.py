@@ -17,6 +17,19 @@ def words(tree: Tree) -> str:
     return phrase(*rest) if phrase else f"{words(rest[0])} {head} {words(rest[1])}"
 
 
+def said(name: str, arguments: tuple[Tree, ...] | list[Tree], truth: bool) -> str:
+    """A question of the language as a sentence: `input 1 is not a constant`, `'x' has dynamic dimensions`."""
+    if name == "known" and str(arguments[0][1]).startswith("file_"):
+        return f"the file has {'' if truth else 'no '}{arguments[0][1][5:].replace('_', ' ')}"
+    if name not in _SENTENCES or len(arguments) != 1:
+        return f"{words(['call', name, *arguments])} is {str(truth).lower()}"
+    about = arguments[0]
+    of_a_tensor = isinstance(about, list) and about[0] == "call" and about[1] in {"shape", "rank", "dtype", "size"}
+    if name == "exists" and (of_a_tensor or (isinstance(about, list) and about[0] in {"index", "slice"})):
+        return f"{words(about)} is {'' if truth else 'not '}known"
+    return f"{words(about)} {_SENTENCES[name][not truth]}"
+
+
 def _joined(head: str) -> Callable[..., str]:
     return lambda *parts: f" {head} ".join(map(words, parts))
 
@@ -27,17 +40,37 @@ def _slice(items: Tree, low: Tree, high: Tree) -> str:
 
 
 def _call(name: str, *arguments: Tree) -> str:
+    if name == "known":
+        return words(arguments[0])
+    if name == "len":
+        return f"number of {words(arguments[0])}"
     if name in {"rank", "dtype", "size", "shape"} and len(arguments) == 1:
         return f"{words(arguments[0])}'s {name}"
     return f"{name.replace('_', ' ')}({', '.join(map(words, arguments))})"
 
 
+#: What a question says of its tensor when it holds, and when it does not.
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "computed": ("is known before the model runs", "is computed while the model runs"),
+    "const": ("is a constant", "is not a constant"),
+    "exists": ("is given", "is left out"),
+    "folded": ("is a constant once the file is loaded", "is not a constant once the file is loaded"),
+    "maker_supported": ("is made by an operator that runs here", "is made by an operator that does not run here"),
+    "of_model": ("is an input or output of the model", "is no input or output of the model"),
+    "per_channel": ("is quantised per channel", "is not quantised per channel"),
+    "quantized": ("is quantised", "is not quantised"),
+    "readers_supported": ("is read by operators that run here", "is read by an operator that does not run here"),
+    "sparse": ("is sparse", "is not sparse"),
+    "static": ("has a fixed shape", "has dynamic dimensions"),
+    "variable": ("is a variable", "is not a variable"),
+    "written": ("is written in the file", "is not written in the file"),
+}
 _PHRASES: dict[str, Callable[..., str]] = {
     "input": lambda key: f"input {key}",
     "output": lambda key: f"output {key}",
     "attr": str,
     "env": lambda name: f"the file's {name[5:].replace('_', ' ')}" if name.startswith("file_") else f"setting {name}",
-    "var": str,
+    "var": lambda name, title=None: title or name,
     "inputs": lambda: "inputs",
     "outputs": lambda: "outputs",
     "op": lambda: "op",
