@@ -71,8 +71,8 @@ def _unlisted(found: NodeVerdict) -> str:
 
 def _named(kinds: Sequence[str], most: int) -> str:
     """`Conv`, `Conv and Add`, `Conv, Add, Mul and 12 more operators`: in the order of the file."""
-    rest = [f"{len(kinds) - most} more operators"] if len(kinds) > most + 1 else []
-    *names, last = (kinds[:most] if rest else kinds) + rest
+    cut = len(kinds) > most + 1
+    *names, last = [*kinds[:most], f"{len(kinds) - most} more operators"] if cut else kinds
     return f"{', '.join(names)} and {last}" if names else last
 
 

@@ -141,7 +141,7 @@ def thinned(rows: Iterable[Row], each: int, each_of_limit: int = 6) -> list[Row]
 
 
 def file_for(module: str, oracle: str, version: str, target: str) -> Path:
-    """Where an oracle's results on a target are kept: its version's file that has some, else its first, else a new one."""
+    """Where an oracle's results on a target are kept: the file that has some, else another of its version, else new."""
     found = []
     for path in files():
         with path.open(encoding="utf-8") as lines:
