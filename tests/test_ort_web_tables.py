@@ -166,6 +166,25 @@ def test_what_a_session_is_evidence_of(
     assert ort_placement.judged(content, lambda _, __, cpu: on_cpu if cpu else on_gpu)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("named", "expected"), [("[Relu_1_part] no", "rejected"), ("[Relu] no", "inconclusive"), ("no", "rejected")]
+)
+def test_what_a_node_before_it_is_refused_for_is_no_answer(named: str, expected: str) -> None:
+    value: Spec = {"n": "x", "t": "float32", "s": [2]}
+    middle: Spec = {"n": "m", "t": "float32", "s": [2]}
+    before = {"op": "Relu", "name": "Relu", "i": [value], "o": [middle]}
+    spec: Spec = {
+        "op": "Relu",
+        "name": "Relu_1",
+        "opset": 17,
+        "i": [middle],
+        "o": [{"t": "float32", "s": [2]}],
+        "before": [before],
+    }
+    told = ort_placement.Session(made=False, failure=f"Failed to execute 'relu' on 'MLGraphBuilder': {named}")
+    assert ort_placement.judged(onnx_probe.write(spec), lambda *_: told, at=1)[0] == expected
+
+
 @pytest.mark.parametrize(("shape", "expected"), [(["n", 3, 5, 4], True), ([1, 3, "h", 4], False), (None, False)])
 def test_a_negative_padding_is_one_of_the_sizes_behind_the_channels(shape: list[object] | None, expected: bool) -> None:
     value: Spec = {"t": "float32", **({} if shape is None else {"s": shape})}

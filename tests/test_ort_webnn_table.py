@@ -102,6 +102,23 @@ def test_a_branch_that_reads_a_constant_of_the_graph_around_it_makes_no_session(
     assert (verdict, "no session is made" in reason) == (expected, outer)
 
 
+@pytest.mark.parametrize(
+    ("shape", "scale", "zero", "expected"),
+    [
+        ([2, 3], [], [], "supported"),
+        ([2, 3], [3], [3], "supported"),
+        ([2, 3], [1], [1], "rejected"),
+        ([2, 1], [1], [1], "supported"),
+        ([4], [1], [1], "supported"),
+        ([4], [1], [], "rejected"),
+        ([], [1], [1], "fallback"),
+    ],
+)
+def test_one_scale_for_all_has_no_dimension(shape: list[int], scale: list[int], zero: list[int], expected: str) -> None:
+    inputs: list[object] = [{"t": "uint8", "s": shape}, {"t": "float32", "s": scale}, {"t": "uint8", "s": zero}]
+    assert said("DequantizeLinear", inputs)[0] == expected
+
+
 def test_computed_scales_keep_a_resize_on_the_cpu() -> None:
     scales: Spec = {"t": "float32", "s": [4]}
     assert said("Resize", [X, None, {**scales, "c": [1, 1, 2, 2]}], opset=18)[0] == "supported"

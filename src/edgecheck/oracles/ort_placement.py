@@ -101,6 +101,9 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     others = [node.name for node in model.nodes if (node.graph, node.index) != (0, at)]
     session = make(content, values, not accelerated)
     if not session.made:
+        culprit = _named(session.failure, [node.name for node in model.nodes])
+        if culprit in others:  # WebNN builds all of the file before it says so
+            return "inconclusive", f"{culprit}, which makes its constants, is refused: {_short(session.failure)}"
         return _refused(session.failure)
     verdict, reason = _verdict(session.log, others) if accelerated else ("supported", "a session was made")
     on_cpu = verdict == "fallback" or not accelerated
@@ -114,6 +117,12 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     if control.failure:
         return verdict, f"{reason}; not executed: {_short(control.failure)}"
     return "rejected", f"placed, fails when it runs: {_short(session.failure)}"
+
+
+def _named(failure: str, names: Sequence[str]) -> str:
+    """The node that WebNN's message begins with, as `[name]` or `[name_part]`; "" where it names none."""
+    found = [one for one in names if one and re.search(rf"\[{re.escape(one)}[\]_]", failure)]
+    return max(found, key=len, default="")
 
 
 def _refused(failure: str) -> tuple[str, str]:
