@@ -18,7 +18,7 @@ Q = {"scales": [0.5], "zero_points": [0]}
 def layer(path, **given):
     """One FULLY_CONNECTED whose input has the quantisation `given`."""
     tensors = [
-        T(name="x", shape=[1, 16], **given), T(name="w", shape=[16, 16], weights=256, **Q),
+        T(name="x", **{"shape": [1, 16], **given}), T(name="w", shape=[16, 16], weights=256, **Q),
         T(name="b", shape=[16], dtype=INT32, weights=64, scales=[0.25], zero_points=[0]), T(name="y", shape=[1, 16], **Q),
     ]  # fmt: skip
     return read(write(path, tensors, [([0, 1, 2], [3])]))
@@ -36,6 +36,32 @@ def layer(path, **given):
 def test_quantisation_is_what_the_file_has(tmp_path, given, seen):
     found = layer(tmp_path / "m.tflite", **given).graphs[0].inputs[0].quantization
     assert (found.scales, found.zero_points, found.axis) == seen
+
+
+@pytest.mark.parametrize(
+    ("given", "shape", "stored"),
+    [
+        ({}, (1, 16), None),
+        ({"shape": [3, 16], "signature": [-1, 16]}, (None, 16), (3, 16)),
+        ({"shape": [1, 16], "signature": [1, 16]}, (1, 16), None),
+        ({"shape": [], "signature": [-1, 16]}, (None, 16), ()),
+        ({"shape": [], "ranked": False}, None, ()),
+        ({"shape": []}, (), None),
+    ],
+)
+def test_the_sizes_below_open_dimensions_are_kept(tmp_path, given, shape, stored):
+    found = layer(tmp_path / "m.tflite", **{"shape": [1, 16], **given}).graphs[0].inputs[0]
+    assert (found.shape, found.stored) == (shape, stored)
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [([1, 16], "supported"), ([1, 1], "rejected")])
+def test_a_runtime_prepares_the_sizes_that_are_stored(tmp_path, sizes, expected):
+    """[-1, -1] with 1 stored below: the filter reads 16 values, and `allocate_tensors` sees one."""
+    model = layer(tmp_path / "m.tflite", shape=sizes, signature=[-1, -1], **Q)
+    (one,) = check(model, point(bundle.load("litert-cpu")))
+    assert one.verdict == expected
+    assert one.node is model.graphs[0].nodes[0]
+    assert expected == "supported" or "resize_tensor_input" in (one.help or "")
 
 
 def test_a_tensor_without_zero_points_is_not_quantised_for_vela(tmp_path):

@@ -23,6 +23,8 @@ class T:
     zero_points: Sequence[int] | None = None
     axis: int = 0
     weights: int = 0
+    signature: Sequence[int] = ()  # -1 for an open dimension
+    ranked: bool = True
 
 
 def write(path: Path, tensors: Sequence[T], operators: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Path:
@@ -67,7 +69,9 @@ def _tensor(b: flatbuffers.Builder, one: T, buffer: int) -> int:
         if one.zero_points is not None:
             inner[3] = _integers(b, one.zero_points, "Int64")
         fields[4] = _table(b, 7, inner | {6: ("Int32", one.axis)})
-    return _table(b, 9, fields | {1: ("Int8", one.dtype), 2: ("Uint32", buffer), 8: ("Bool", True)})
+    if one.signature:
+        fields[7] = _integers(b, one.signature, "Int32")
+    return _table(b, 9, fields | {1: ("Int8", one.dtype), 2: ("Uint32", buffer), 8: ("Bool", one.ranked)})
 
 
 def _table(b: flatbuffers.Builder, slots: int, fields: dict) -> int:

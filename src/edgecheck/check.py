@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
+from edgecheck.model.fed import with_stored_sizes
 from edgecheck.model.graph import Model, Node
 from edgecheck.results import NodeVerdict, TargetPoint
 from edgecheck.tables import bundle, versions
@@ -85,6 +86,25 @@ _FAR = 32  # nodes between one that is judged and one whose verdict it waits for
 
 def check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
     """A verdict for every node of every graph, in the file's order."""
+    fed = with_stored_sizes(model) if target.table.stored_sizes else model
+    if fed is model:
+        return _check(model, target)
+    return [_fed(one, node) for one, node in zip(_check(fed, target), model.nodes, strict=True)]
+
+
+def _fed(found: NodeVerdict, node: Node) -> NodeVerdict:
+    """The verdict on the file's own node; a refusal of sizes that are stored below open ones says what to do."""
+    if found.node is node or found.verdict != "rejected":
+        return replace(found, node=node)
+    return replace(found, node=node, help=found.help or _RESIZE)
+
+
+_RESIZE = (
+    "the file leaves input sizes open: set them (resize_tensor_input) before allocate_tensors, or store ones that fit"
+)
+
+
+def _check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
     edges = Edges.of(model.graphs)
     env = {**target.settings, "version": _number(target), **_file_facts(model)}
 

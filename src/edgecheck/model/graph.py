@@ -63,6 +63,7 @@ class Tensor:
     quantization: Quantization | None = None
     sparse: bool = False
     variable: bool = False  # keeps its value between calls
+    stored: tuple[int, ...] | None = None  # TFLite: the plain sizes in the file, where `shape` leaves some open
 
     @property
     def const(self) -> bool:

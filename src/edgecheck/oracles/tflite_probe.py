@@ -328,4 +328,5 @@ def _tensor(one: Mapping[str, Any], name: str) -> Tensor:
     return Tensor(
         name=name, dtype=one["t"], shape=tuple(None if d < 0 else d for d in dims), quantization=quantization,
         data=_Constant(one) if "c" in one else None, variable=bool(one.get("var")),
+        stored=tuple(one["s"]) if one.get("sig") and list(one["s"]) != list(one["sig"]) else None,
     )  # fmt: skip

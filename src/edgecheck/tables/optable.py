@@ -79,6 +79,7 @@ class OpTable:
     raw_ops: Mapping[str, list[Mapping[str, Any]]]
     facts: int
     same_processor: bool = False  # what falls back runs on the same processor: a crossing costs next to nothing
+    stored_sizes: bool = False  # an input's open dimensions have the sizes that the file stores below them
     falls_to: str | None = None  # TARGET@VERSION: what runs the nodes that fall back; it may refuse them
     far: bool = False  # as of an entry, for `limits`
     _entries: dict[str, tuple[Entry, ...]] = field(default_factory=dict)

@@ -140,6 +140,7 @@ def _tensor(table: Table, buffers: Buffers, ranks: bool) -> Tensor:
         quantization=_quantization(table.table(_QUANTIZATION)),
         sparse=table.place(_SPARSITY) is not None,
         variable=bool(table.integer(_VARIABLE, "?")),
+        stored=_stored(table, shape),
     )
 
 
@@ -149,6 +150,12 @@ def _shape(table: Table) -> Shape:
     if any(dim < -1 for dim in dims) or math.prod(abs(dim) or 1 for dim in dims) > _LARGEST:
         raise FormatError(f"a tensor has the shape [{', '.join(map(str, dims[:8]))}{', …' * (len(dims) > 8)}]")
     return tuple(None if dim == -1 else dim for dim in dims)
+
+
+def _stored(table: Table, shape: Shape | None) -> tuple[int, ...] | None:
+    """The plain sizes where `shape` says something else: what a runtime takes until it is told others."""
+    sizes = table.integers(_SHAPE)
+    return None if sizes == shape or any(size < 0 for size in sizes) else sizes
 
 
 @cache
