@@ -10,8 +10,8 @@ from edgecheck.tables.lint import Vocabulary
 
 #: Of the default domain, and in no ONNX schema: experimental operators withdrawn before 1.6, and ONNX Runtime's own.
 _UNLISTED = frozenset({
-    "ATen", "Affine", "ConstantFill", "Crop", "DynamicSlice", "GRUUnit", "GivenTensorFill", "ImageScaler",
-    "MemcpyFromHost", "MemcpyToHost", "ParametricSoftplus", "Scale", "ScaledTanh", "SimplifiedLayerNormalization",
+    "ATan", "ATen", "Affine", "ConstantFill", "Crop", "DynamicSlice", "Erfc", "Erfinv", "Expm1", "GRUUnit",
+    "GivenTensorFill", "ImageScaler", "LayerNorm", "Log1p", "MemcpyFromHost", "MemcpyToHost", "ParametricSoftplus", "Scale", "ScaledTanh", "SimplifiedLayerNormalization",
 })  # fmt: skip
 #: Custom codes in capitals, which would else pass for misspelt builtin operators.
 _CUSTOM = frozenset({"CIRCULAR_BUFFER", "TFLM_DECODE"})
