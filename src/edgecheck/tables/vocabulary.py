@@ -8,10 +8,12 @@ from pathlib import Path
 from edgecheck.model import formats
 from edgecheck.tables.lint import Vocabulary
 
-#: Of the default domain, and in no ONNX schema: experimental operators withdrawn before 1.6, and ONNX Runtime's own.
+#: Of the default domain, and in no ONNX schema: experimental operators withdrawn before 1.6, ONNX Runtime's own, and
+#: what exporters write of their own (tf2onnx: Erfc).
 _UNLISTED = frozenset({
     "ATan", "ATen", "Affine", "ConstantFill", "Crop", "DynamicSlice", "Erfc", "Erfinv", "Expm1", "GRUUnit",
-    "GivenTensorFill", "ImageScaler", "LayerNorm", "Log1p", "MemcpyFromHost", "MemcpyToHost", "ParametricSoftplus", "Scale", "ScaledTanh", "SimplifiedLayerNormalization",
+    "GivenTensorFill", "ImageScaler", "LayerNorm", "Log1p", "MemcpyFromHost", "MemcpyToHost", "ParametricSoftplus",
+    "Scale", "ScaledTanh", "SimplifiedLayerNormalization",
 })  # fmt: skip
 #: Custom codes in capitals, which would else pass for misspelt builtin operators.
 _CUSTOM = frozenset({"CIRCULAR_BUFFER", "TFLM_DECODE"})
