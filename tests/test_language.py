@@ -160,7 +160,7 @@ def test_what_is_not_in_the_language_is_refused(text):
     ("text", "given", "expected"),
     [
         ("in[0].shape[-1] <= 2", {"inputs": [X]}, "input 0's shape[-1] is 3"),
-        ("all(t.dtype == 'int8' for t in inputs)", {"inputs": [X]}, "'x''s dtype is float32"),
+        ("all(t.dtype == 'int8' for t in inputs)", {"inputs": [X]}, "'x' dtype is float32"),
         ("not exists(in[0]) or dtype(in[0]) == 'int8'", {"inputs": [X]}, "input 0's dtype is float32"),
         ("attr.a == 1 and attr.b == 1", {"attrs": {"a": 1, "b": 2}}, "b is 2"),
         ("const(in[0])", {"inputs": [X]}, "input 0 is not a constant"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -27,31 +28,18 @@ def findings(
 ) -> Iterator[Finding]:
     """One finding per cause, worst first, with its number of nodes.
 
-    A cause is an operator and a limit of it; a limit of the whole target is one cause for all that fail it, and one
-    that asks nothing of a node speaks of the file. `rewrites` names what `edgecheck fix` knows for an operator: the
-    way out where the table has none.
+    A cause is a limit that an operator fails; of several operators where all is said in the same words but for the
+    tensors' names, or where the limit is the whole target's. `rewrites` names what `edgecheck fix` knows for an
+    operator: the way out where the table has none.
     """
-    causes: dict[tuple[str, str, str], list[NodeVerdict]] = {}
-    of_all = {limit.id for limit in target.table.limits}
     on_the_file = {limit.id for limit in target.table.limits if not _reads_the_node(limit.require)}
-    for verdict in verdicts:
-        if verdict.verdict != "supported":
-            missing = _unlisted(verdict)
-            subject = "" if verdict.limit in of_all or missing else verdict.node.op
-            key = (verdict.verdict, subject, missing or verdict.limit or verdict.reason or "")
-            causes.setdefault(key, []).append(verdict)
-    for group in sorted(causes.values(), key=lambda group: -VERDICTS.index(group[0].verdict)):
-        rule, severity = _RULES[group[0].verdict]
+    for group in _causes(target, verdicts):
         first = group[0]
-        kinds = list(dict.fromkeys(one.node.op for one in group))
-        missing = _unlisted(first)
-        subject = "the file" if first.limit in on_the_file else _named(kinds, 12 if missing else 3)
-        does = _PREDICATES[first.verdict][len(kinds) > 1 and subject != "the file"]
-        reason = f"they are{missing}" if missing and len(kinds) > 1 else first.reason
+        rule, severity = _RULES[first.verdict]
         yield Finding(
             rule=rule,
             severity=severity,
-            message=f"{subject} {does} on {target.table.id}: {reason}",
+            message=_message(group, target, first.limit in on_the_file),
             model=str(model.path),
             target=target.table.id,
             device=device,
@@ -60,6 +48,35 @@ def findings(
             help=first.help or _rewritable(group, target, rewrites),
             count=len(group),
         )
+
+
+def _causes(target: TargetPoint, verdicts: Sequence[NodeVerdict]) -> list[list[NodeVerdict]]:
+    """What is not supported, by cause: the worst first, else in the order of the file."""
+    of_all = {limit.id for limit in target.table.limits}
+    of_one_op: dict[tuple[str, str, str], list[NodeVerdict]] = {}
+    for one in verdicts:
+        if one.verdict != "supported":
+            subject = "" if one.limit in of_all else one.node.op
+            of_one_op.setdefault((one.verdict, subject, one.limit or one.reason or ""), []).append(one)
+    causes: dict[tuple[str | None, ...], list[NodeVerdict]] = {}
+    for group in of_one_op.values():
+        first = group[0]
+        words = _unlisted(first) or _NAME.sub("''", first.reason or "")
+        causes.setdefault((first.verdict, words, first.help), []).extend(group)
+    return sorted(causes.values(), key=lambda group: -VERDICTS.index(group[0].verdict))
+
+
+_NAME = re.compile("'[^']*'")
+
+
+def _message(group: Sequence[NodeVerdict], target: TargetPoint, on_the_file: bool) -> str:
+    first = group[0]
+    kinds = list(dict.fromkeys(one.node.op for one in group))
+    missing = _unlisted(first)
+    subject = "the file" if on_the_file else _named(kinds, 12 if first.limit is None else 3)
+    does = _PREDICATES[first.verdict][len(kinds) > 1 and not on_the_file]
+    reason = f"they are{missing}" if missing and len(kinds) > 1 else first.reason
+    return f"{subject} {does} on {target.table.id}: {reason}"
 
 
 def _unlisted(found: NodeVerdict) -> str:

@@ -39,13 +39,21 @@ def _slice(items: Tree, low: Tree, high: Tree) -> str:
     return f"{words(items)}[{':'.join(ends)}]"
 
 
+def _of(owner: str, field: str) -> str:
+    """`input 0's dtype`, `'x' dtype`."""
+    return f"{owner} {field}" if owner.endswith("'") else f"{owner}'s {field}"
+
+
+_PROPERTIES = {"rank": "rank", "dtype": "dtype", "size": "size", "shape": "shape", "value": "values", "scalar": "value"}
+
+
 def _call(name: str, *arguments: Tree) -> str:
     if name == "known":
         return words(arguments[0])
     if name == "len":
         return f"number of {words(arguments[0])}"
-    if name in {"rank", "dtype", "size", "shape"} and len(arguments) == 1:
-        return f"{words(arguments[0])}'s {name}"
+    if name in _PROPERTIES and len(arguments) == 1:
+        return _of(words(arguments[0]), _PROPERTIES[name])
     return f"{name.replace('_', ' ')}({', '.join(map(words, arguments))})"
 
 
@@ -80,7 +88,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "given_back": lambda: "an input of its graph is also an output",
     "captures": lambda: "its graphs read constants of the graph around them",
     "graph": lambda: "graph",
-    "get": lambda owner, field: f"{words(owner)}'s {field.replace('_', ' ')}",
+    "get": lambda owner, field: _of(words(owner), field.replace("_", " ")),
     "index": lambda items, place: f"{words(items)}[{words(place)}]",
     "slice": _slice,
     "list": lambda *items: f"[{', '.join(map(words, items))}]",
