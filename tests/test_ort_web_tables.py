@@ -153,6 +153,7 @@ def session(verdict: str, failure: str = "") -> ort_placement.Session:
         (session("CPU"), session("CPU"), "fallback"),
         (session("WebGpu", "not supported yet"), session("CPU"), "rejected"),
         (session("WebGpu", "index out of range"), session("CPU", "index out of range"), "supported"),
+        (session("WebGpu", "not supported yet"), session("CPU", "Unsupported pooling size"), "rejected"),
         (session("WebGpu", "Program Elu requires f16 but"), session("CPU"), "inconclusive"),
         (ort_placement.Session(made=False, failure="ERROR_CODE: 9, Could not find"), session("CPU"), "rejected"),
         (ort_placement.Session(made=False, failure="no answer in 60 s"), session("CPU"), "inconclusive"),

@@ -2,8 +2,8 @@
 
 An operator is `supported` where all of it is placed on WebGPU (or WebNN) and a run with made-up values succeeds,
 `fallback` where it is placed on the CPU, `rejected` where no session can be made, or the run fails although the CPU
-alone can run it with the same values, or the CPU's kernel fails whatever the values are. Where the CPU fails too for
-another reason the values are at fault, and placement alone decides.
+alone can run it with the same values or fails whatever they are, or the CPU's kernel fails whatever the values are.
+Where the CPU fails too for another reason the values are at fault, and placement alone decides.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     if _GONE.search(session.failure) or _ADAPTER.search(session.failure):
         return "inconclusive", f"placed, fails when it runs: {_short(session.failure)}"
     control = make(content, values, True) if accelerated else session
-    if control.failure:
+    if control.failure and not onnx_feeds.refused_in_every_run(model, control.failure):
         return verdict, f"{reason}; not executed: {_short(control.failure)}"
     return "rejected", f"placed, fails when it runs: {_short(session.failure)}"
 
