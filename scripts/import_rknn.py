@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rknn_chips import CHIPS, CPU, INSTEAD, ML, NOT_AWAY, ON_CPU, REFUSED, elsewhere, halved
+from rknn_chips import CHIPS, CPU, INSTEAD, NEWER, NOT_AWAY, ON_CPU, REFUSED, elsewhere, halved
 from rknn_npu import NPU
 from rknn_rules import Limit
 
@@ -54,7 +54,7 @@ title = "{title}"
 format = "onnx"
 version_axis = "rknn-toolkit2"
 versions = ["2.5"]
-closed_world = false
+closed_world = true
 on_miss = "rejected"
 partition = "islands"
 notes = "{notes}"
@@ -83,7 +83,7 @@ help = "export with opset_version=19 or lower"
 
 [[limit]]
 id = "static-input"
-require = "all(t.producer != '' or static(t) for t in inputs)"
+require = "known(env.file_static_inputs, True) and all(t.producer != '' or static(t) for t in inputs)"
 otherwise = "rejected"
 say = "the sizes of the model's inputs must be static"
 source = ["measured:load_onnx"]
@@ -108,7 +108,7 @@ help = "export with opset_version=19 or lower"
 [[limit]]
 id = "static-input-cpu"
 of = "fallback"
-require = "all(t.producer != '' or static(t) for t in inputs)"
+require = "known(env.file_static_inputs, True) and all(t.producer != '' or static(t) for t in inputs)"
 otherwise = "rejected"
 say = "the sizes of the model's inputs must be static"
 source = ["measured:load_onnx"]
@@ -163,17 +163,11 @@ def entries(lines: dict[str, int], chip: str) -> Iterator[str]:
     npu, on_cpu = rules(chip)
     for op in sorted({*npu, *on_cpu, *REFUSED}):
         cited = [f'"list:{lines[op]}"'] if op in lines else []
-        source = f"source = [{', '.join([*cited, chr(34) + 'measured:' + op + chr(34)])}]"
-        name = (
-            f"ai.onnx.ml::{op}"
-            if op in ML
-            else f"ai.onnx.preview.training::{op}"
-            if op in ("Adam", "Adagrad", "Momentum")
-            else op
-        )
-        text = ["[[op]]", f'op = "{name}"']
+        source = f"source = [{', '.join([*cited, chr(34) + 'measured:' + op.rpartition('::')[2] + chr(34)])}]"
+        text = ["[[op]]", f'op = "{op}"']
         if op in REFUSED:
             text += ['verdict = "rejected"', f'say = "{REFUSED[op]}"']
+            text += ['help = "export with opset_version=19 or lower"'] * (op in NEWER)
         elif op in on_cpu:
             text += ['verdict = "fallback"', 'say = "it runs on the CPU"']
         yield "\n".join(
@@ -187,7 +181,7 @@ def entries(lines: dict[str, int], chip: str) -> Iterator[str]:
         if op not in NOT_AWAY:
             away = [
                 "[[op]]",
-                f'op = "{name}"',
+                f'op = "{op}"',
                 'when = "all(computed(t) for t in inputs)"',
                 source,
                 f'note = "{AWAY}"',

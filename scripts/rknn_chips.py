@@ -34,6 +34,7 @@ CPU: dict[str, tuple[Limit, ...]] = {
          "MaxUnpool", "Mean", "MeanVarianceNormalization", "Min", "NegativeLogLikelihoodLoss", "Not", "Or", "Reciprocal",
          "ReduceMax", "ReduceMin", "ReduceProd", "ReverseSequence", "RoiAlign", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu",
          "Bernoulli", "CenterCropPad", "ConvInteger", "DFT", "EyeLike", "Mod", "STFT", "TfIdfVectorizer",
+         "GroupNormalization", "MaxRoiPool", "Multinomial", "ai.onnx.ml::Normalizer", "com.microsoft::Attention", "com.microsoft::Gelu",
          "Shrink", "BitShift", "CastLike", "Mish", "OneHot", "Sign", "Sin", "Sinh", "Size", "SoftmaxCrossEntropyLoss", "Softsign", "Tan", "Xor"), ()),
     "SpaceToDepth": (KERNEL,),
     "QLinearConv": (EIGHT_BITS,),
@@ -47,6 +48,8 @@ CPU: dict[str, tuple[Limit, ...]] = {
     "GridSample": (KERNEL, no("mode", "known(attr.mode, 'bilinear') in ['bilinear', 'nearest', 'bicubic']", "the modes' names before opset 20 are bilinear, nearest and bicubic"),),
     "RNN": (LAYOUT_0,),
 }  # fmt: skip
+#: Operators of other domains that the toolkit takes for ONNX's own of the same name.
+CPU |= {f"com.microsoft::{op}": CPU[op] for op in ("GatherND", "GridSample", "Trilu")}
 
 #: A reduction over axes of size 1 that leaves them out is the reshape of an image.
 _FROM_IMAGE = f"(attr.keepdims == 0 and {image('in[0]')} % {LANE} == 0)"
@@ -80,17 +83,28 @@ def elsewhere(op: str, chip: str) -> str | None:
     return when.replace(_FROM_IMAGE, _RESHAPED_IMAGES[chip]).replace(TO_IMAGE, _RESHAPED_FIVE[chip])
 
 
+CUSTOM = "it becomes a custom operator that must be registered"
+#: Operators that ONNX got after opset 19, and when.
+NEWER = {
+    **dict.fromkeys(("AffineGrid", "Gelu", "ImageDecoder", "RegexFullMatch", "StringConcat", "StringSplit"), 20),
+    **dict.fromkeys(("Attention", "RMSNormalization", "RotaryEmbedding"), 23),
+    **dict.fromkeys(("Swish", "TensorScatter"), 24), **dict.fromkeys(("BitCast", "CumProd"), 26),
+    **dict.fromkeys(("CausalConvWithState", "LinearAttention"), 27), "SwiGLU": 28, "ai.onnx.preview::FlexAttention": 26,
+}  # fmt: skip
 #: What it refuses, and the sentence.
 REFUSED = {
-    "Adagrad": "training is not supported", "Adam": "training is not supported", "Momentum": "training is not supported",
+    **{op: f"it came with opset {opset}, and the toolkit loads files up to opset 19" for op, opset in NEWER.items()},
+    **dict.fromkeys(("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"), "random numbers are not supported"),
+    **dict.fromkeys(("SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceLength", "ConcatFromSequence"), "sequences are not supported"),
+    **dict.fromkeys((f"ai.onnx.preview.training::{op}" for op in ("Adagrad", "Adam", "Momentum", "Gradient")), "training is not supported"),
     "DynamicQuantizeLinear": "its result would make the graph dynamic",
     "Loop": "it would make the graph dynamic", "NonMaxSuppression": "its inputs must be constant: the result's size is not known",
     "NonZero": "its input must be constant: the result's size is not known", "Unique": "its input must be constant: the result's size is not known",
     **dict.fromkeys(("Optional", "OptionalHasElement"), "optional values are not supported"),
     "SplitToSequence": "sequences are not supported", "SequenceInsert": "sequences are not supported", "SequenceMap": "sequences are not supported", "StringNormalizer": "text is not supported",
-    "ArrayFeatureExtractor": "it becomes a custom operator that must be registered", "Binarizer": "it becomes a custom operator that must be registered",
-    "TreeEnsemble": "it becomes a custom operator that must be registered", "Scan": "it becomes a custom operator that must be registered",
-    "DeformConv": "it becomes a custom operator that must be registered",
+    **dict.fromkeys(("DeformConv", "Scan"), CUSTOM),
+    **dict.fromkeys((f"ai.onnx.ml::{op}" for op in ("ArrayFeatureExtractor", "Binarizer", "FeatureVectorizer", "Imputer", "LabelEncoder", "LinearClassifier",
+        "LinearRegressor", "OneHotEncoder", "SVMClassifier", "SVMRegressor", "Scaler", "TreeEnsemble")), CUSTOM),
 }  # fmt: skip
 #: Made from constants they are computed while the file is loaded: drawn ones are not, and a Constant is one.
 NOT_AWAY = (
@@ -100,9 +114,9 @@ NOT_AWAY = (
     "LSTM",
     "RNN",
     "If",
+    "Multinomial",
     *(op for op in REFUSED if op not in ("NonZero", "Unique", "NonMaxSuppression")),
 )
-ML = ("ArrayFeatureExtractor", "Binarizer", "TreeEnsemble")
 
 CHIPS = {
     "rk3588": "Rockchip RK3588 (RKNN)",
@@ -175,7 +189,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         op: tuple(
             _NO_IMAGE
             if one.id == "aligned" else one
-            for one in NPU[op]
+            for one in NPU[op] if one.id != "pixels"
         )
         for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")
     }
@@ -189,6 +203,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "Transpose": (NARROW, cpu("order", _TURNED_3566, "matrices are turned where both sizes are multiples of 4 or one is 1; of images only channels and width are exchanged, both multiples of 4", "keep the sizes that are exchanged multiples of 4")),
     },
     "rv1103": {
+        "HardSigmoid": (no("alpha", "attr.alpha != 0", "an alpha of 0 ends in a division by zero of the toolkit", "leave the node out: it makes a constant"), *NPU["HardSigmoid"]),
         "AveragePool": tuple(replace(one, require=f"not exists(attr.pads) or all(p == 0 for p in attr.pads) or {one.require}") if one.id == "padding-counted" else one for one in NPU["AveragePool"]),
         **{op: tuple(_reshaping(one) for one in NPU[op]) for op in ("ReduceMean", "ReduceSum")},
         "Pow": tuple(replace(one, require="value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
@@ -200,7 +215,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
         "ConvTranspose": tuple(one for one in NPU["ConvTranspose"] if one.id != "strides"),
         "And": (), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), next(one for one in NPU["Div"] if one.id == "mixed-shapes"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
-        **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op]) for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
+        **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op] if one.id != "pixels") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
         "Softmax": (*NPU["Softmax"], cpu("height", f"in[0].rank != 4 or attr.axis not in [-1, 3] or {image('in[0]')} <= 8192 or in[0].shape[2] <= 144 or in[0].shape[1] % 16 == 0", "over the width it runs on the CPU for large images that are higher than 144", "split the height, or make the channels a multiple of 16")),
         "GRU": (_GIVEN_WEIGHTS, *NPU["GRU"]),
         "LSTM": (_GIVEN_WEIGHTS, no("both-states", "not exists(in[5]) or exists(in[6])", "the first hidden state without the first cell state ends in an error of the toolkit", "give both states, or none"), *NPU["LSTM"]),

@@ -142,9 +142,11 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("something", SOMETHING, "a mean over axes of size 1 runs on the CPU"),
     ),
     "Range": (no("inputs-const", "all(computed(t) for t in inputs)", "start, limit and delta must be constant"),),
+    **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow"), (vague("size-given", "the toolkit computes it of made-up values where the size is not constant", "computed(in[0])"),)),
+    "MelWeightMatrix": (vague("values-given", "the toolkit computes it of made-up values where they are not constant", "all(computed(t) for t in inputs)"),),
     "ConstantOfShape": (no("shape-const", "computed(in[0])", "the shape must be constant"),),
     **dict.fromkeys(("Constant", "Shape"), ()),
-    "ReduceL2": (ONLY_FLOATS, constant(1, "axes"), cpu("rank-4", f"in[0].rank <= 4 or (in[0].rank == 5 and {FITS})", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1 and stays")),
+    "ReduceL2": (ONLY_FLOATS, constant(1, "axes"), cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"), cpu("rank-4", f"in[0].rank <= 4 or (in[0].rank == 5 and {FITS})", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1 and stays")),
     "Resize": (
         no("sizes-const", "all(t.size == 0 or computed(t) for t in inputs[1:4])", "scales and sizes must be constant"),
         no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"), ONLY_FLOATS,
@@ -221,3 +223,5 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Einsum": (ONLY_FLOATS, cpu("no-diagonal", "canonical(attr.equation) not in ['aa->a', 'aa->', '...aa->...a', '...aa->...', 'aab->ab', 'abb->ab', 'abb->a']", "a letter twice in one term runs on the CPU", "take the diagonal outside of the model")),
 }  # fmt: skip
+#: Operators of another domain that the toolkit takes for ONNX's own of the same name.
+NPU |= {f"com.microsoft::{op}": NPU[op] for op in ("DequantizeLinear", "Pad", "QuantizeLinear", "Range")}

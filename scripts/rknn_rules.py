@@ -108,11 +108,19 @@ _SAME_ORDER = (
     f"(in[0].rank == 4 and out[0].rank == 4 and (in[0].shape[3] == out[0].shape[3] or (in[0].shape[1] % {LANE} == 0 and out[0].shape[1] % {LANE} == 0)"
     " or [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]))"
 )
+#: What leaves an image, and what becomes one, may not have more pixels.
+_LEAVES = f"(in[0].rank != 4 or in[0].shape[1] == 1 or {image('in[0]')} <= (122880 if {LANE} == 8 else 16384) or ({LANE} == 8 and in[0].shape[1] % 8 == 0))"
+_ENTERS = f"(out[0].rank != 4 or {image('out[0]')} <= 8192 * {LANE})"
+_SAME_BLOCKS = (
+    f"(in[0].rank == 4 and out[0].rank == 4 and in[0].shape[1] == out[0].shape[1] and in[0].shape[1] % {LANE} == 0)"
+)
 RESHAPED = (
     NARROW,
     cpu("no-scalar", "in[0].rank >= 1 and out[0].rank >= 1", "a scalar runs on the CPU"),
     cpu("aligned", f"({_whole('in[0]', '')} and {_whole('out[0]', 'out[0].shape[0] == 1 or ')}) or {_SAME_ORDER}",
         "what lies behind the channels of an image must be a multiple of 16 bytes (8 float16)", "choose heights and widths whose product is a multiple of 8"),
+    cpu("pixels", f"{_SAME_BLOCKS} or ({_LEAVES} and {_ENTERS}) or ({LANE} == 8 and in[0].rank == 4 and out[0].rank == 4 and [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1])",
+        "an image of more than 65536 pixels (of 8 bits: 131072) is made on the CPU, and one of more than 122880 (of 8 bits: 16384) taken apart there", "reshape before the image grows"),
 )  # fmt: skip
 #: Elements of one channel once the output has four dimensions: [n, c], [n, c, h] become [1, n, 1, c], [n, c, 1, h].
 PIXELS = (

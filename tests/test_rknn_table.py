@@ -183,7 +183,9 @@ def test_a_newer_opset_and_a_dynamic_input_are_refused():
         ("ValueError: The DynamicQuantizeLinear('x_Q') will cause the graph to be a dynamic graph!", "inconclusive"),
         ("x.Fail: [ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Split: " + "t" * 300, "inconclusive"),
         ("x.Fail: [ONNXRuntimeError] : 1 : FAIL : Node (a) Op (Softmax) [ShapeInferenceError] 'axis' must be in", "invalid"),
-        ("ValueError: Unsupport onnx opset 22, need <= 19!", "invalid"),
+        ("ValueError: Unsupport onnx opset 22, need <= 19!", "rejected"),
+        ("ValueError:\nFound Random node 'n0_', which is not supported\n\nI rknn", "rejected"),
+        ("x.InvalidArgument: [ONNXRuntimeError] : 2 : Failed to load model with error: Invalid tensor data type 0.", "rejected"),
     ],
 )  # fmt: skip
 def test_what_the_toolkit_says(said, verdict):

@@ -4,13 +4,15 @@
 became decides, but for the operators cut out with it, and the reshapes, transposes and paddings that fit it in.
 `supported`: on the NPU; `fallback`: on the chip's CPU; `rejected`: loading or building fails, or it becomes a custom
 operator that nobody has registered. Float16 without quantisation; chips that only have integers (RV1103) are built with
-int8 on made-up calibration values, or with the scales of a file that brings its own. Rockchip's terms come with the
-package: nothing of it is kept here but the verdicts.
+int8 on made-up calibration values, or with the scales of a file that brings its own. What refuses a file whatever its
+operators are, a newer opset or an input without a size, rejects them all. Pieces that differ only in the values of
+weights and scales are built once. Rockchip's terms come with the package: nothing of it is kept here but the verdicts.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import tempfile
@@ -39,7 +41,7 @@ _ABOUT = re.compile(r"The (?:input \d+ of )?(?P<op>[A-Z]\w+)\('")
 #: Preconditions of the file, and of the one-operator model, that say nothing of the operator; a file whose shapes break
 #: the operator's own rules ends in a ShapeInferenceError.
 _NO_EVIDENCE = (
-    "onnx opset", "are constants", "is not support!", "Not support input data type", "InvalidGraph",
+    "are constants", "is not support!", "Not support input data type", "InvalidGraph",
     "Exception during initialization", "Type Error", "[ShapeInferenceError]",
 )  # fmt: skip
 _QUANTISING = ("QuantizeLinear", "DequantizeLinear")
@@ -47,6 +49,14 @@ _QUANTISING = ("QuantizeLinear", "DequantizeLinear")
 _IS_QUANTIZED = "please set do_quantization = False"
 #: The toolkit runs the model on the CPU to fold constants; made-up values can fail there.
 _RUN_FAILED = ("Non-zero status code", "InvalidArgument", "float NaN")
+#: Sequences: it takes every input and every result for a tensor.
+_NO_TENSOR = ("Invalid tensor data type", "expected to be of type")
+#: What refuses a file whatever its operators are.
+_OF_THE_FILE = ("onnx opset", "is not support!")
+_LAST_OPSET = 19
+#: Operators whose inputs behind the first are weights, and how large these are at least.
+_WEIGHED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization")
+_FEW = 16
 _EDGES = ("InputOperator", "OutputOperator")
 _LAYOUT = ("Reshape", "Transpose", "exDataConvert")
 _OF_LAYOUT = (
@@ -75,25 +85,45 @@ def warm_up() -> None:
 
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator of the file."""
-    judge = partial(_judged, chip=target.removeprefix("rknn-"), seen={})
+    chip = target.removeprefix("rknn-")
+    refused = _refused_whole(model, chip)
+    if refused is not None:
+        return [
+            Answer(graph=node.graph, index=node.index, op=node.op, verdict="rejected", reason=refused)
+            for node in formats.read(model).nodes
+        ]
+    judge = partial(_judged, chip=chip, seen={})
     return onnx_alone.asking(judge, sizes=True)(model, target, settings)
 
 
+def _refused_whole(model: Path, chip: str) -> str | None:
+    """What the toolkit says of a file that it does not load for its opset or for the sizes of its inputs."""
+    said = formats.read(model).metadata
+    if int(said.get("opset") or 0) <= _LAST_OPSET and said.get("static_inputs") is not False:
+        return None
+    path = str(model.resolve())
+    ran = isolated(lambda: _loaded(path, chip), seconds=SECONDS)
+    if ran.value == 0 or onnx_alone.gone(ran) is not None:
+        return None
+    reason = _last_said(_COLOUR.sub("", ran.text), ran.failure or "")
+    return onnx_alone.short(reason) if any(sign in reason for sign in _OF_THE_FILE) else None
+
+
 def _judged(model: Path, name: str, op: str, *, chip: str, seen: dict[bytes, Ran]) -> tuple[str, str]:
-    """`seen`: what building said of a file, by its digest: the operators of one piece are asked about one by one."""
-    digest = hashlib.sha256(model.read_bytes()).digest()
+    """`seen`: what building said of a file, by what is alike: the operators of one piece are asked about one by one."""
     nodes = list(formats.read(model).nodes)
     names = {node.name: node.name for node in nodes}
-    with tempfile.TemporaryDirectory() as folder:
-        if len(nodes) > 1 and not any(node.subgraphs for node in nodes):
-            names = {node.name: f"n{number}_" for number, node in enumerate(nodes)}
+    content = model.read_bytes()
+    if all(node.name and not node.subgraphs for node in nodes):
+        names = {node.name: f"n{number}_" for number, node in enumerate(nodes)}
+        content = _shortened(content)
+    alike = _alike(content)
+    if alike not in seen:
+        with tempfile.TemporaryDirectory() as folder:
             short = Path(folder, "short.onnx")
-            short.write_bytes(_shortened(model.read_bytes()))
-        else:
-            short = model.resolve()
-        if digest not in seen:
-            seen[digest] = _tried(str(short), chip)
-    ran = seen[digest]
+            short.write_bytes(content)
+            seen[alike] = _tried(str(short), chip)
+    ran = seen[alike]
     text = _COLOUR.sub("", ran.text)
     lost = onnx_alone.gone(ran)
     if lost is not None:
@@ -128,6 +158,24 @@ def _shortened(content: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def _alike(content: bytes) -> bytes:
+    """The digest of a file without the values of its weights, and of its scales but for which are equal."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    weights = {name for node in model.graph.node if node.op_type in _WEIGHED for name in node.input[1:]}
+    scales = {name for node in model.graph.node if node.op_type in _QUANTISING for name in node.input[1:]}
+    weights |= {node.input[0] for node in model.graph.node if node.op_type == _QUANTISING[1]}
+    equal: dict[bytes, int] = {}
+    for one in model.graph.initializer:
+        large = math.prod(one.dims) >= _FEW
+        if one.name in scales or (one.name in weights and large):
+            values = onnx.numpy_helper.to_array(one).tobytes()
+            number = 0 if large else equal.setdefault(values, len(equal) + 1)
+            one.CopyFrom(onnx.TensorProto(name=one.name, data_type=one.data_type, dims=[*one.dims, number]))
+    return hashlib.sha256(model.SerializeToString(deterministic=True)).digest()
+
+
 def _tried(path: str, chip: str) -> Ran:
     """What building the file said: as it is, where it brings its own scales."""
     ran = isolated(lambda: _built(path, chip, chip in _INTEGERS), seconds=SECONDS)
@@ -142,7 +190,7 @@ def _takes_a_scalar(model: Path) -> bool:
 
 
 def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
-    said = (_SAID.findall(text) or [failure])[-1]
+    said = _last_said(text, failure)
     reason = onnx_alone.short(said)
     if said.startswith("KeyError") and not said.endswith(f"'{op}'"):
         return "inconclusive", reason  # the toolkit lost a tensor by its name
@@ -151,7 +199,19 @@ def _refused(text: str, failure: str, op: str) -> tuple[str, str]:
         return "inconclusive", reason  # a neighbour that was cut out with the operator
     if any(sign in said for sign in _NO_EVIDENCE):
         return "invalid", reason
+    if any(sign in said for sign in _NO_TENSOR):
+        return "rejected", reason
     return ("inconclusive" if any(sign in said for sign in _RUN_FAILED) else "rejected"), reason
+
+
+def _last_said(text: str, failure: str) -> str:
+    """The last error that was printed; the line below one that has no words of its own."""
+    every = list(_SAID.finditer(text))
+    if not every:
+        return failure
+    said = every[-1][0].strip()
+    below = text[every[-1].end() :].split("\n\n", 1)[0].split("\n")
+    return " ".join([said, *(line.strip() for line in below[:2])]).strip() if said.endswith(":") else said
 
 
 def _placed(layers: list[_Layer], name: str, op: str, others: Sequence[str] = ()) -> tuple[str, str]:
@@ -192,9 +252,19 @@ def _built(model: str, chip: str, quantize: bool) -> int:
         rknn = RKNN(verbose=True)
         rknn.config(target_platform=chip)
         loaded = int(rknn.load_onnx(model))
-        if loaded != 0:
-            return loaded
-        return int(rknn.build(do_quantization=quantize, dataset=_calibration(model) if quantize else None))
+        dataset = _calibration(model) if quantize and loaded == 0 else None
+        return loaded or int(rknn.build(do_quantization=quantize, dataset=dataset))
+
+
+def _loaded(model: str, chip: str) -> int:
+    """What loading returns; 0 is success."""
+    from rknn.api import RKNN
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        rknn = RKNN(verbose=True)
+        rknn.config(target_platform=chip)
+        return int(rknn.load_onnx(model))
 
 
 def _calibration(model: str) -> str:
@@ -204,7 +274,7 @@ def _calibration(model: str) -> str:
 
     graph = onnx.load(model).graph
     constants = {one.name for one in graph.initializer}
-    reads = [node.input for node in graph.node if node.op_type not in ("Shape", "Size")]
+    reads = [node.input for node in graph.node if node.op_type != "Shape"]
     read = {name for inputs in reads for name in inputs}  # the toolkit drops the others
     random = numpy.random.RandomState(0)
     names = []

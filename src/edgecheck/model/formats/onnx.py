@@ -5,6 +5,7 @@ Read without the `onnx` package. Constants stay in the file until their values a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgecheck.errors import FormatError
@@ -12,7 +13,7 @@ from edgecheck.model.formats.mapped import map_file, release, sha256
 from edgecheck.model.formats.onnx_graph import Builder
 from edgecheck.model.formats.onnx_messages import ModelProto
 from edgecheck.model.formats.onnx_proto import Walk
-from edgecheck.model.graph import Model
+from edgecheck.model.graph import Graph, Model
 
 SUFFIXES = (".onnx",)
 FORMAT = "onnx"
@@ -23,7 +24,8 @@ def read(path: Path) -> Model:
 
     `metadata`: ir_version, opsets (by domain), opset (ONNX's own, for limits: env.file_opset), producer,
     producer_version, model_version, functions (names of the model-local ones), overridable (constants that a
-    caller may replace, which are inputs here).
+    caller may replace, which are inputs here), static_inputs (whether every size of the inputs that are read is
+    known, for limits: env.file_static_inputs; None where one has no shape at all).
     Raises FormatError for a file that is not a model, is damaged, or would need more memory than a model may.
     """
     buffer = map_file(path)
@@ -39,8 +41,15 @@ def read(path: Path) -> Model:
         format=FORMAT,
         sha256=sha256(buffer),
         graphs=graphs,
-        metadata=_metadata(proto, builder.overridable),
+        metadata=_metadata(proto, builder.overridable) | {"static_inputs": _static_inputs(graphs)},
     )
+
+
+def _static_inputs(graphs: Sequence[Graph]) -> bool | None:
+    read = {id(tensor) for graph in graphs for node in graph.nodes for tensor in node.inputs}
+    shapes = [one.shape for one in graphs[0].inputs if not one.const and id(one) in read]
+    known = [shape for shape in shapes if shape is not None]
+    return all(None not in shape for shape in known) if len(known) == len(shapes) else None
 
 
 def _metadata(proto: ModelProto, overridable: list[str]) -> dict[str, object]:
