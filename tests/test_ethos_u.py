@@ -206,6 +206,15 @@ def test_the_neighbour_functions() -> None:
     assert (shape1(scope, source), shape4(scope, made)) == ([1, 2], [1, 1, 1, 2])
 
 
+def test_sizes_stored_below_a_dynamic_dimension_are_read() -> None:
+    filters = {"t": "int8", "s": [4, 1, 1, 8], "q": [0.01, 0], "c": {"f": 1}}
+    options = {"padding": "SAME", "stride_h": 1, "stride_w": 1, "dilation_h_factor": 1, "dilation_w_factor": 1}
+    spec = {"op": "CONV_2D", "o": [q8([1, 4, 4, 4])], "a": {**options, "fused_activation_function": "NONE"}}
+    for stored, expected in ((8, ("fallback", "static-shape")), (1, ("rejected", "group-depth"))):
+        source = q8([1, 4, 4, stored], sig=[1, 4, 4, -1])
+        assert verdict("ethos-u55", {**spec, "i": [source, filters, None]}) == expected
+
+
 def test_the_oracle_reads_vela_s_own_words() -> None:
     log = "\nWarning (supported operators) operator: ARGMAX, ofm: 'out'\nReason: The depth is 128.\nIFM depth must be 127.\n\nInfo\n"
     op = vela._Op(graph=0, index=3, op="ARG_MAX", outputs=("out",), inputs=("in",))

@@ -138,9 +138,11 @@ def made_with(scope: Scope, tensor: Tensor, attribute: str) -> Any:
 
 
 def shape1(_: Scope, tensor: Tensor) -> Any:
-    """The shape with 1 for a dynamic dimension: what TFLite files hold there and what compilers assume."""
+    """The plain shape that a TFLite file stores, which compilers read: 1 for a dynamic dimension, as converters write."""
     if tensor.shape is None:
         return Unknown(f"the rank of '{tensor.name}' is not known")
+    if tensor.stored is not None and len(tensor.stored) == len(tensor.shape):
+        return list(tensor.stored)
     return [1 if dim is None else dim for dim in tensor.shape]
 
 
