@@ -340,6 +340,24 @@ def annotates(site: Path) -> frozenset[str]:
     return frozenset(f"aten.{op}" for text in texts for op in re.findall(r"torch\.ops\.aten\.(\w+\.\w+)", text))
 
 
+def accompanied(rule: Rule, site: Path) -> Rule:
+    """A rule of an operator that only names a tensor anew: it is not delegated where no other is beside it."""
+    parts = BECOMES.get(rule.op, (rule.op,))
+    if (
+        rule.refusal
+        or not parts
+        or not {*parts} <= {"aten.view_copy.default", "dim_order_ops._clone_dim_order.default"}
+    ):
+        return rule
+    place = line_of(site / "executorch/backends/arm/tosa/partitioner.py", "is_nocompute_partition = all")
+    limit = Limit(
+        id="with-others", source=f"partitioner:{place}",
+        require=f'in[0].dtype in {FLOATS} or of_model(out[0]) or readers_supported(out[0]) or (in[0].producer != "" and maker_supported(in[0]))',
+        say="an operator that computes nothing is not delegated without one beside it that does",
+    )  # fmt: skip
+    return replace(rule, limits=(*rule.limits, limit))
+
+
 def annotated(rule: Rule, site: Path) -> Rule:
     """A rule of an operator that the quantizer does not name holds for tensors of whole numbers only."""
     known = rule.op in annotates(site) or BECOMES.get(rule.op) == ()  # nothing is left of the latter

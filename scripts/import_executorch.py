@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from executorch_coreml import coreml
-from executorch_ethos_u import annotated, ethos_u
+from executorch_ethos_u import accompanied, annotated, ethos_u
 from executorch_parts import NO_KERNEL
 from executorch_rules import (
     BECOMES,
@@ -107,7 +107,7 @@ def table(name: str, backend: Backend, delegate: str, site: Path) -> None:
     for rule in rules(backend, sorted(set(SEEN) - set(found) - {"aten.einsum.default"}), SEEN):
         found.setdefault(rule.op, rule)
     if delegate == "EthosUBackend":
-        found = {op: annotated(rule, site) for op, rule in found.items()}
+        found = {op: accompanied(annotated(rule, site), site) for op, rule in found.items()}
     path = TABLES / f"{name}.toml"
     head = path.read_text(encoding="utf-8").partition(MARK)[0]
     einsum = [] if "aten.einsum.default" in found else [EINSUM]

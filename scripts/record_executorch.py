@@ -128,17 +128,17 @@ def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any
 
 
 def with_insides(rows: list[evidence.Row]) -> Iterator[evidence.Row]:
-    """The rows, and a supported node again for each limit of its operator that refused another."""
+    """The rows; a supported node stands for each limit of its operator that refused another, and else for itself."""
     outside = {(row["target"], row["op"], row["limit"]) for row in rows if row["limit"] and row["side"] == "outside"}
     kept: Counter[Any] = Counter()
-    yield from rows
     for row in rows:
-        if row["verdict"] != "supported" or row["limit"] or row.get("differs"):
-            continue
-        for target, op, limit in sorted(outside):
-            if (target, op) == (row["target"], row["op"]) and kept[target, op, limit] < EACH_INSIDE:
-                kept[target, op, limit] += 1
-                yield {**row, "limit": limit, "side": "inside"}
+        plain = row["verdict"] == "supported" and not row["limit"] and not row.get("differs")
+        refused = [key for key in sorted(outside) if key[:2] == (row["target"], row["op"])] if plain else []
+        insides = [key for key in refused if kept[key] < EACH_INSIDE]
+        kept.update(insides)
+        yield from ({**row, "limit": limit, "side": "inside"} for _, _, limit in insides)
+        if not insides:
+            yield row
 
 
 def named(row: evidence.Row) -> evidence.Row:

@@ -29,10 +29,10 @@ def parts_that_fail(origins: Callable[[Any], set[str]], sentence: Callable[[Exce
     failed: list[Part] = []
     backends = {backend: backend.__dict__["preprocess"] for backend in BackendDetails.__subclasses__()}
 
-    def tolerant(compiler: Any) -> Any:
+    def tolerant(backend: Any, compiler: Any) -> Any:
         def preprocess(edge_program: Any, compile_specs: Any) -> Any:
             try:
-                return compiler.__func__(edge_program, compile_specs)
+                return compiler.__get__(None, backend)(edge_program, compile_specs)
             except Exception as error:  # whatever a backend raises is its answer
                 calls = [node for node in edge_program.graph.nodes if node.op == "call_function"]
                 names = frozenset(name for node in calls for name in origins(node))
@@ -42,8 +42,7 @@ def parts_that_fail(origins: Callable[[Any], set[str]], sentence: Callable[[Exce
         return staticmethod(preprocess)
 
     for backend, compiler in backends.items():
-        if isinstance(compiler, staticmethod):
-            backend.preprocess = tolerant(compiler)
+        backend.preprocess = tolerant(backend, compiler)
     try:
         yield failed
     finally:
