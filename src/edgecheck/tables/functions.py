@@ -138,7 +138,7 @@ def made_with(scope: Scope, tensor: Tensor, attribute: str) -> Any:
 
 
 def shape1(_: Scope, tensor: Tensor) -> Any:
-    """The plain shape that a TFLite file stores, which compilers read: 1 for a dynamic dimension, as converters write."""
+    """The plain shape that a TFLite file stores and compilers read: 1 for a dynamic dimension, as converters write."""
     if tensor.shape is None:
         return Unknown(f"the rank of '{tensor.name}' is not known")
     if tensor.stored is not None and len(tensor.stored) == len(tensor.shape):
