@@ -33,7 +33,11 @@ GONE: Sequence[tuple[str, frozenset[str]]] = (
     ("kernel-not-empty", frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})),
     ("kernel-consistent", frozenset({"TRANSPOSE_CONV"})),
     ("kernel-output-shape", frozenset({"SLICE"})),
+    ("opaque-built", frozenset({"STABLEHLO_COMPOSITE"})),
 )
+
+#: Operators that the browser's code does not have: (operator, the id of a limit of that entry).
+GONE_ENTRIES = frozenset({("STABLEHLO_COMPOSITE", "opaque-generation")})
 
 _BLOCK = re.compile(r"(?=^\[\[(?:op|op_limit|limit)\]\]$)", re.M)
 _SOURCE = re.compile(r"^source = \[(.*)\]$", re.M)
@@ -127,7 +131,8 @@ class Rules:
         (kind, (entry,)) = next(iter(tomllib.loads(block).items()))
         block = re.sub(r"\n# [^\n]*\n*$", "\n", block)  # the headline of the next part
         if kind == "op":
-            return self._operator(block, entry)
+            gone = any((entry["op"], limit["id"]) in GONE_ENTRIES for limit in entry.get("limit", ()))
+            return None if gone else self._operator(block, entry)
         left = [op for op in entry["ops"] if not self._given_up(entry["id"], op)]
         if not left:
             return None
@@ -138,6 +143,8 @@ class Rules:
         return (limit, op) in self.own or any(limit == one and (not ops or op in ops) for one, ops in GONE)
 
     def _operator(self, block: str, entry: Mapping[str, Any]) -> str:
+        if entry["op"] not in self.versions:
+            return self._cited(block, entry["op"])  # a custom operator that LiteRT has no kernel for
         line, low, high = self.versions[entry["op"]]
         if "op_version" in entry:
             span = str(low) if low == high and ".." not in entry["op_version"] else f"{low}..{high}"

@@ -403,3 +403,19 @@ def test_a_graph_that_hands_an_input_straight_back():
         return evaluate(parse("given_back"), Scope(node=loop, env={}, edges=edges))
 
     assert [ask(state), ask(made)] == [True, False]
+
+
+def test_an_attribute_that_is_a_map_is_asked_by_name():
+    node = Node(
+        graph=0, index=0, name="n", op="STABLEHLO_COMPOSITE", version=1, inputs=(), outputs=(),
+        attrs={"composite_attributes": {"epsilon": 0.5, "axes": (1, 2)}},
+    )  # fmt: skip
+    scope = Scope(node=node, env={}, edges=Edges.of([Graph(index=0, name="g", inputs=(), outputs=(), nodes=(node,))]))
+    for text, expected in (
+        ("attr.composite_attributes['epsilon'] == 0.5", True),
+        ("attr.composite_attributes['axes'] == [1, 2]", True),
+        ("known(attr.composite_attributes['groups'], 2) == 2", True),
+        ("'groups' in attr.composite_attributes", False),
+    ):
+        assert holds(parse(text), scope) is expected
+    assert isinstance(holds(parse("attr.composite_attributes['groups'] == 2"), scope), Unknown)

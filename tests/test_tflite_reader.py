@@ -188,7 +188,7 @@ def test_nested_graphs_know_who_runs_them(models):
     composite = models["composite"]
     assert [node.subgraphs for node in composite.nodes] == [(1,), ()]
     first = next(composite.nodes).attrs
-    assert first["composite_attributes"] == {"axis": -1, "epsilon": pytest.approx(1e-5)}
+    assert first["composite_attributes"] == {"axis": -1, "epsilon": pytest.approx(1e-5), "_TENSOR_V1_axes": (1, 2)}
 
 
 @pytest.mark.export

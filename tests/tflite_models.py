@@ -297,7 +297,9 @@ def codes() -> schema.ModelT:
 def composite() -> schema.ModelT:
     options = schema.StableHLOCompositeOptionsT()
     options.name, options.version, options.decompositionSubgraphIndex = "odml.rms_norm", 2, 1
-    options.compositeAttributes = list(flex_map(epsilon=1e-5, axis=-1))
+    options.compositeAttributes = list(
+        flex_map(epsilon=1e-5, axis=-1, _TENSOR_V1_axes={"TENSOR_DATA": [1, 2]}, other={"x": {}})
+    )
     step = one_operator(0, [0], [1], builtinOptions2Type=21, builtinOptions2=options)
     inner_options = schema.StableHLOCompositeOptionsT()
     inner = one_operator(1, [0], [1], builtinOptions2Type=21, builtinOptions2=inner_options)

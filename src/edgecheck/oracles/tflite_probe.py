@@ -4,7 +4,8 @@ A description is JSON: `{"op": "CONV_2D", "v": 1, "a": {attributes}, "i": [tenso
 "m": [intermediates]}`; a custom op is `"CUSTOM:name"`. A tensor is null (left out) or `{"t": dtype, "s": shape,
 "q": [scale, zero point] or {"s": scales, "z": zero points, "d": axis}, "c": constant, "var": true,
 "sig": shape signature}`; a constant is a list, `{"f": number}` (filled) or `{"r": seed, "lo": …, "hi": …}` (random
-integers). Tensors that carry the same `"n"` are one tensor.
+integers). Tensors that carry the same `"n"` are one tensor. A custom op's attributes are a FlexBuffers map, or the
+bytes `"x"` (hexadecimal); a composite's decomposition is an empty graph with its inputs and outputs.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ _OPTIONS = {
     "UNIQUE": "UniqueOptions",
     **dict.fromkeys(("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL"), "RandomOptions"),
     "LSH_PROJECTION": "LSHProjectionOptions",
+    "STABLEHLO_COMPOSITE": "StableHLOCompositeOptions",
 }
 _NO_OPTIONS = frozenset(
     {
@@ -159,9 +161,19 @@ def write(spec: Spec) -> bytes:
     data = tables.inputs
     graph.inputs, graph.outputs = data, [i for i in operator.outputs if i >= 0]
     model = s.ModelT()
-    model.version, model.operatorCodes, model.subgraphs = 3, [_code(s, spec)], [graph]
+    graphs = [graph, _decomposition(s, spec)] if spec["op"] == "STABLEHLO_COMPOSITE" else [graph]
+    model.version, model.operatorCodes, model.subgraphs = 3, [_code(s, spec)], graphs
     model.buffers, model.description = tables.buffers, "probe"
     return packed(s, model)
+
+
+def _decomposition(s: Any, spec: Spec) -> Any:
+    """The composite's second graph: its tensors, all plain, and no operator. It is prepared, never run."""
+    graph, tables = s.SubGraphT(), _Tables(s)
+    ends = [[{"t": one["t"], "s": one["s"]} for one in spec[side] if one is not None] for side in "io"]
+    graph.inputs, graph.outputs = tables.add_all(ends[0], "i"), tables.add_all(ends[1], "o")
+    graph.name, graph.tensors, graph.operators = "decomposition", tables.tensors, []
+    return graph
 
 
 class _Tables:
@@ -242,6 +254,8 @@ def constant(one: Mapping[str, Any]) -> numpy.ndarray:
 
 
 def _set_options(s: Any, operator: Any, spec: Spec) -> None:
+    if spec["op"].startswith("CUSTOM:"):
+        operator.customOptions = _custom_options(spec)
     name = options_class(spec["op"])
     if name is None or spec.get("a") is None or not (spec["a"] or hasattr(s, f"{name}T")):
         return  # STABLEHLO_ADD and its like have no table
@@ -249,12 +263,29 @@ def _set_options(s: Any, operator: Any, spec: Spec) -> None:
     options = getattr(s, f"{name}T")()
     for key, value in spec["a"].items():
         enum = _ENUMS.get(key)
+        value = _flexible(value) if key == "composite_attributes" else value
         number = _member(getattr(s, enum), value) if enum and isinstance(value, str) else value
         setattr(options, re.sub(r"_([a-z0-9])", lambda m: m[1].upper(), key), number)
     if second:
         operator.builtinOptions2Type, operator.builtinOptions2 = getattr(s.BuiltinOptions2, name), options
     else:
         operator.builtinOptionsType, operator.builtinOptions = getattr(s.BuiltinOptions, name), options
+
+
+def _custom_options(spec: Spec) -> list[int] | None:
+    named = {key: value for key, value in (spec.get("a") or {}).items() if key != "custom_options_size"}
+    if "x" in spec:
+        return list(bytes.fromhex(spec["x"]))
+    return _flexible(named) if named else None
+
+
+def _flexible(values: Mapping[str, Any]) -> list[int]:
+    """The bytes of a FlexBuffers map; converters write a composite's tensors as maps of their own."""
+    from flatbuffers import flexbuffers
+
+    tensor = "_TENSOR_V1_"
+    made = {key: {"TENSOR_DATA": value} if key.startswith(tensor) else value for key, value in values.items()}
+    return list(flexbuffers.Dumps(made))
 
 
 def _member(enum: Any, name: str) -> int:

@@ -221,6 +221,9 @@ def _index(tree: Tree, scope: Scope) -> Any:
     if isinstance(values, Unknown):
         return values
     items, index = values
+    if isinstance(items, dict) and isinstance(index, str):
+        value = items.get(index, Absent(words(tree)))
+        return list(value) if isinstance(value, tuple) else value
     if not isinstance(items, list) or not isinstance(index, int):
         return Unknown(f"{words(tree)} has no value here")
     return items[index] if -len(items) <= index < len(items) else Unknown(f"{words(tree[1])} has no place {index}")

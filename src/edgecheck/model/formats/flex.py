@@ -1,4 +1,4 @@
-"""FlexBuffers, as far as model files use them: the scalars, strings and number lists of a top-level map.
+"""FlexBuffers, as far as model files use them: the scalars, strings, number lists and tensors of a top-level map.
 
 Source: the FlexBuffers binary format. What does not decode is left out: custom options may be any bytes, so bytes
 that are no FlexBuffer are no error.
@@ -43,7 +43,11 @@ def _map(data: memoryview, flat: FlatBuffer) -> dict[str, Any]:
     if root_width not in _UINTS or packed >> 2 != _MAP:
         raise _NotFlex
     root = len(data) - 2 - root_width
-    at, width = _back(data, root, root_width), 1 << (packed & 3)
+    return _entries(data, _back(data, root, root_width), 1 << (packed & 3), flat)
+
+
+def _entries(data: memoryview, at: int, width: int, flat: FlatBuffer, *, inner: bool = False) -> dict[str, Any]:
+    """The map at `at`; of an inner one, maps within it are left out."""
     count = _number(data, at - width, width, _UINTS)
     keys_width = _number(data, at - 2 * width, width, _UINTS)
     keys = _back(data, at - 3 * width, width)
@@ -53,10 +57,19 @@ def _map(data: memoryview, flat: FlatBuffer) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for index in range(count):
         key = _key(data, _back(data, keys + index * keys_width, keys_width))
-        value = _value(data, at + index * width, width, data[at + count * width + index], flat)
+        place, packed = at + index * width, data[at + count * width + index]
+        if packed >> 2 == _MAP:
+            value = None if inner else _tensor(data, _back(data, place, width), 1 << (packed & 3), flat)
+        else:
+            value = _value(data, place, width, packed, flat)
         if value is not None:
             found[key] = value
     return found
+
+
+def _tensor(data: memoryview, at: int, width: int, flat: FlatBuffer) -> Any:
+    """The numbers of a composite's tensor attribute, a map that holds them as TENSOR_DATA."""
+    return _entries(data, at, width, flat, inner=True).get("TENSOR_DATA")
 
 
 def _number(data: memoryview, at: int, width: int, codes: dict[int, str]) -> Any:
