@@ -352,7 +352,7 @@ def accompanied(rule: Rule, site: Path) -> Rule:
     place = line_of(site / "executorch/backends/arm/tosa/partitioner.py", "is_nocompute_partition = all")
     limit = Limit(
         id="with-others", source=f"partitioner:{place}",
-        require=f'in[0].dtype in {FLOATS} or of_model(out[0]) or readers_supported(out[0]) or (in[0].producer != "" and maker_supported(in[0]))',
+        require=f'in[0].dtype in {FLOATS} or len(out[0].consumers) == 0 or readers_supported(out[0]) or (in[0].producer != "" and maker_supported(in[0]))',
         say="an operator that computes nothing is not delegated without one beside it that does",
     )  # fmt: skip
     return replace(rule, limits=(*rule.limits, limit))
