@@ -208,6 +208,45 @@ def test_segments_lie_among_their_number(segments: list[int], expected: str) -> 
     assert judged(spec)[0] == expected
 
 
+def expanded(dtype: str, given: list[float] | None, made: list[float] | None) -> dict[str, Any]:
+    source, target = (
+        {"t": dtype, "s": shape, **({"q": q} if q else {})} for shape, q in (([2, 3], given), ([2, 1, 3], made))
+    )
+    return {"op": "EXPAND_DIMS", "v": 1, "i": [source, {"t": "int32", "s": [], "c": [1]}], "o": [target], "a": {}}
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float32"])
+def test_expanding_compares_scales_whatever_the_type(dtype: str) -> None:
+    """expand_dims.cc:85 asks nothing of the type; several scales count as none."""
+    assert judged(expanded(dtype, [0.1, 5], [0.1, 5]))[0] == "supported"
+    assert judged(expanded(dtype, [0.1, 5], None))[:2] == ("rejected", "scale")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "stored", "expected"), [([2, 3], [0, 3], "rejected"), ([0, 3], [0, 3], "supported"), ([2, 3], [-1, 3], "supported")]
+)  # fmt: skip
+def test_a_dimension_of_zero_is_no_other_size(sizes: list[int], stored: list[int], expected: str) -> None:
+    made = {"t": "float32", "s": [max(1, one) for one in stored]}
+    spec = {"op": "RESHAPE", "v": 1, "i": [{"t": "float32", "s": sizes}], "o": [made], "a": {"new_shape": stored}}
+    assert judged(spec)[0] == expected
+
+
+@pytest.mark.parametrize(("point", "expected"), [(0, "supported"), (127, "supported"), (128, "rejected")])
+def test_padding_needs_a_zero(point: int, expected: str) -> None:
+    tensor = {"t": "int8", "s": [2, 3], "q": [0.1, point]}
+    spec = {
+        "op": "PAD", "v": 2, "i": [tensor, {"t": "int32", "s": [2, 2], "c": [0, 1, 0, 0]}],
+        "o": [{**tensor, "s": [3, 3]}], "a": {},
+    }  # fmt: skip
+    assert judged(spec)[0] == expected
+
+
+def test_an_input_that_is_left_out_is_refused() -> None:
+    spec = fully_connected(1)
+    assert judged({**spec, "i": [None, *spec["i"][1:]]})[0] == "rejected"
+    assert judged({**spec, "i": [spec["i"][0], None, spec["i"][2]]})[0] == "rejected"
+
+
 @pytest.mark.slow
 def test_litert_itself_on_fresh_probes() -> None:
     agreement = fresh("litert-cpu", "litert_cpu", seed=79, count=400)

@@ -126,6 +126,23 @@ def test_weights_that_are_dequantised_on_the_way(target, stored, expected):
     assert check(model, target)[1].verdict == expected
 
 
+@pytest.mark.parametrize(("sizes", "expected"), [([], "fallback"), ([1, 3, 2, 4], "supported")])
+def test_a_padded_tensor_has_dimensions(target, sizes, expected):
+    padded = {"t": "float32", "s": [1, 2, 2, 4]}
+    amounts = {"t": "int32", "s": [4, 2], "c": [0, 0, 1, 0, 0, 0, 0, 0]}
+    assert judge(target, "PAD", [padded, amounts], [{"t": "float32", "s": sizes}]).verdict == expected
+
+
+@pytest.mark.parametrize(("axis", "expected"), [(0, "supported"), (3, "fallback")])
+def test_uint8_weights_with_one_scale_have_it_along_dimension_0(target, axis, expected):
+    image = {"t": "uint8", "s": [1, 4, 4, 3], "q": [0.1, 0]}
+    weights = {"t": "uint8", "s": [1, 1, 1, 3], "q": {"s": [0.02], "z": [0], "d": axis}, "c": {"f": 1}}
+    bias = {"t": "int32", "s": [3], "q": [0.002, 0], "c": {"f": 0}}
+    window = {"padding": "SAME", "stride_w": 1, "stride_h": 1, "dilation_w_factor": 1, "dilation_h_factor": 1}
+    attrs = {**window, "depth_multiplier": 1, "fused_activation_function": "NONE"}
+    assert judge(target, "DEPTHWISE_CONV_2D", [image, weights, bias], [image], **attrs).verdict == expected
+
+
 def test_islands_are_told_from_their_edges():
     own = [
         _Step(op="RELU", inputs=(0,), outputs=(1,)),
