@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -45,6 +45,7 @@ _NO_ACTIVATION = ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION", "TRANSPOSE_
 _MAY_LEAVE_OUT = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 #: Inputs that the importer reads of a TFLite operator, without asking how many it lists.
 _LISTED = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "RESHAPE": 2}
+_NO_CASE = "Nncase.BaseImporter.SupportedCheck"  # BaseImporter.cs:107
 _THROWN = re.compile(r"^Unhandled exception\. (?P<told>.*)", re.M)
 _PLACE = re.compile(r"^\s+at (?P<place>Nncase\.[\w.`]+)\(", re.M)
 _MACHINE = re.compile(r"FileNotFound|DllNotFound|OutOfMemory|TypeInitialization|UnauthorizedAccess|IOException")
@@ -64,15 +65,16 @@ def _each(model: Path, nodes: list[Node]) -> list[Answer]:
     """A TFLite file's operators, each as a model of its own."""
     found, seen, at = [], {}, {(node.graph, node.index): node for node in nodes}
     for piece in cut(model, names=False):
-        if piece.content is None:
+        node, content = at[piece.graph, piece.index], piece.content
+        if content is None:
             verdict, reason = "inconclusive", "it cannot be cut out of its model"
         else:
-            if piece.content not in seen:
-                seen[piece.content] = _validated(piece.content)
-            verdict, reason = seen[piece.content]
-        found.append(
-            _answer(piece.graph, piece.index, piece.op, *_of_node(verdict, reason, at[piece.graph, piece.index]))
-        )
+            if content not in seen:
+                seen[content] = _validated(content, piece.op)
+            verdict, reason = seen[content]
+        if verdict == "rejected" and None in node.inputs and node.op not in _MAY_LEAVE_OUT:
+            verdict, reason = "invalid", "an input is left out that the operator must have"
+        found.append(_answer(piece.graph, piece.index, piece.op, *_of_node(verdict, reason, node)))
     return found
 
 
@@ -86,8 +88,8 @@ def _compiles(content: bytes, kind: str) -> bool:
     return _asked(content, kind, seconds=4 * SECONDS)[0] == "supported"
 
 
-def _validated(content: bytes) -> tuple[str, str]:
-    verdict, reason = _asked(content, "tflite")
+def _validated(content: bytes, op: str) -> tuple[str, str]:
+    verdict, reason = _by_name(op, lambda: _asked(content, "tflite"))
     told = tflite_valid.complaint(content) if verdict == "rejected" else None
     return (verdict, reason) if told is None else ("invalid", onnx_alone.short(f"LiteRT refuses it too: {told}"))
 
@@ -119,8 +121,6 @@ def _scaled(tensor: Tensor) -> bool:
 
 
 def _of_node(verdict: str, reason: str, node: Node) -> tuple[str, str]:
-    if verdict == "rejected" and node.op.isupper() and None in node.inputs and node.op not in _MAY_LEAVE_OUT:
-        return "invalid", "an input is left out that the operator must have"
     beyond = _LISTED.get(node.op, 0) > len(node.inputs)  # what is read there decides, whatever the answer
     instead = another(node) if verdict == "supported" or beyond else None
     return (verdict, reason) if instead is None else ("invalid", f"what was read is {instead}")
@@ -128,7 +128,23 @@ def _of_node(verdict: str, reason: str, node: Node) -> tuple[str, str]:
 
 def _judged(file: Path, name: str, op: str) -> tuple[str, str]:
     node = next(one for one in formats.read(file).nodes if one.op == op)
-    return _of_node(*_asked(named(file.read_bytes()), "onnx"), node)
+    return _of_node(*_by_name(op, lambda: _asked(named(file.read_bytes()), "onnx")), node)
+
+
+def _by_name(op: str, ask: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+    """What `ask` says; once for each operator that the importer has no case for, which it looks up by name alone."""
+    known = _refused_names()
+    if op in known:
+        return known[op]
+    verdict, reason = ask()
+    if verdict == "rejected" and _NO_CASE in reason:
+        known[op] = verdict, reason
+    return verdict, reason
+
+
+@cache
+def _refused_names() -> dict[str, tuple[str, str]]:
+    return {}
 
 
 #: From a ModelProto to the sizes of its inputs: graph, input, type, tensor type, shape, dimension.
