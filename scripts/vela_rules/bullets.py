@@ -105,10 +105,11 @@ def _windows(op: str) -> dict[str, str]:
     """Kernels, strides and scales; "True" where a bullet says nothing of this operator."""
     window = "attr.filter_height in 1..256 and attr.filter_height * attr.filter_width <= 65536"
     small = "attr.filter_width in 1..8 and attr.filter_height in 1..8"
+    pooled = f"not written(attr.filter_width) or (({window}) if {unpadded(op)} else ({small}))"
     strides = "attr.stride_w <= 3 and attr.stride_h <= 3"
     return {
         "unpadded": unpadded(op),
-        "average_window": f"({window}) if {unpadded(op)} else ({small})" if op == "AVERAGE_POOL_2D" else "True",
+        "average_window": pooled if op == "AVERAGE_POOL_2D" else "True",
         "depthwise_stride": strides if op == "DEPTHWISE_CONV_2D" else "True",
         "undilated": "attr.dilation_w_factor == 1 and attr.dilation_h_factor == 1" if op == "CONV_2D" else "True",
         "resize": resize(op),

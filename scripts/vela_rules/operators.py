@@ -16,10 +16,9 @@ from tflite_families import (
 
 #: Elementwise operators of two feature maps whose shapes must fit.
 BROADCAST = (*EXTREMES, *SUMS, "SQUARED_DIFFERENCE")
-#: Those that Vela reads the second input of only where there is a first.
 COMPARED = ("DIV", *COMPARISONS, *BOTH_TRUE)
 #: Both inputs are read by a check.
-READ_BOTH = (*BROADCAST, *COMPARED, "BATCH_MATMUL", "GATHER", "TRANSPOSE", "PAD", "CONV_2D")
+READ_BOTH = (*BROADCAST, "BATCH_MATMUL", "GATHER", "TRANSPOSE", "PAD", "CONV_2D")
 #: The inputs Vela takes as feature maps (tflite_mapping.cpp, _inputTensorIndices); the first input where nothing stands.
 FEATURE_MAPS = {
     **dict.fromkeys((*BROADCAST, *COMPARED, "BATCH_MATMUL", "EXPAND_DIMS", "GATHER", "SCATTER_ND"), "inputs"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from vela_rules import elements, layers, moves
 from vela_rules.fragments import first
 from vela_rules.limits import Limit, refuse
-from vela_rules.operators import COMPARED, FUSED, FUSED_UNLISTED, READ_BOTH, READ_FIRST
+from vela_rules.operators import FUSED, FUSED_UNLISTED, READ_BOTH, READ_FIRST
 
 
 def semantics(op: str) -> Iterator[Limit]:
@@ -52,8 +52,6 @@ def _present(op: str) -> Iterator[Limit]:
     else:
         yield seen(op)
         return
-    if op in COMPARED:
-        there = f"arity == 0 or ({there})"
     yield refuse("inputs-present", there, "its inputs must be there", "TensorFromUsage")
 
 

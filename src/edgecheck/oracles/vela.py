@@ -29,6 +29,8 @@ _WARNING = re.compile(
 _INVALID = re.compile(
     r"Error: (?P<op>\w*) '(?P<name>.*?)' Does not have valid TFLite Semantics\.\s+- (?P<why>.+?)( Failed to parse|$)"
 )
+# It ended by itself, or for want of memory: a std::vector cannot be larger than the address space.
+_CRASHES = ("killed by", "no answer", "larger than max_size", "bad_alloc", "MemoryError")
 # What Vela inserts around bool graph inputs and outputs; Ethos-U55 cannot run it, whatever the operator is.
 _BOOL_EDGE = ("operation (NotEqual) could", "operation (And) could")
 
@@ -129,7 +131,7 @@ def _refusal(op: _Op, failure: str, *, alone: bool) -> tuple[str, str]:
     if error and error["name"] in (*op.outputs, *op.inputs):
         same = not error["op"] or _plain(error["op"]) == _plain(op.op)
         return ("rejected", error["why"]) if same else ("inconclusive", "the file was refused for another operator")
-    crashed = "killed by" in failure or "no answer" in failure or "Error" not in failure
+    crashed = any(text in failure for text in _CRASHES) or "Error" not in failure
     if not alone or crashed or any(text in failure for text in _BOOL_EDGE):
         return "inconclusive", failure
     return "rejected", failure
