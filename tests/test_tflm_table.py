@@ -158,6 +158,14 @@ def test_tflm_itself_on_fresh_probes() -> None:
     assert agreement.placed >= 0.98
 
 
+def test_an_int8_tanh_needs_no_quantisation_and_an_int16_one_its_one_output_scale() -> None:
+    plain = {"op": "TANH", "i": [{"t": "int8", "s": [1, 4]}], "o": [{"t": "int8", "s": [1, 4]}], "a": {}}
+    assert verdict(plain) == ("supported", None)
+    wide = {"t": "int16", "s": [1, 4]}
+    assert verdict({**plain, "i": [wide], "o": [wide]}) == ("rejected", "quantized")
+    assert verdict({**plain, "i": [wide], "o": [{**wide, "q": [2**-15, 0]}]}) == ("supported", None)
+
+
 def test_what_crashes_the_interpreter_is_said_beforehand() -> None:
     part = {"t": "float32", "s": [2, 3]}
     pack = {"op": "PACK", "i": [part, part], "o": [{"t": "float32", "s": [2, 2, 3]}]}

@@ -80,7 +80,7 @@ RULES: dict[str, list[Rule]] = {
             "an int16 output must have the scale 2^-15",
             "tanh.cc:125",
         ),
-        quantized("tanh.cc:63", "in[0]", "out[0]"),
+        quantized("tanh.cc:121", "out[0]", kinds='["int16"]'),
     ],
     "LOGISTIC": [
         dtype(F816, "logistic.cc:98"),

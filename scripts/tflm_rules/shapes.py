@@ -212,6 +212,12 @@ RULES: dict[str, list[Rule]] = {
             "begin, end and strides must be int32 (int64 ones are read as pairs of int32)",
             "strided_slice_common.cc:77",
         ),
+        (
+            "index-length",
+            'all(size(t) * (2 if t.dtype == "int64" else 1) >= len(shape1(in[0])) for t in [in[1], in[2], in[3]])',
+            "begin, end and strides must name every dimension: else the kernel reads past them",
+            "strided_slice_common.cc:99",
+        ),
         rank(0, 4, "strided_slice_common.cc:142"),
         (
             "constant",
