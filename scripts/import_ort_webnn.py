@@ -131,16 +131,19 @@ WHOLE = {
     "Does not support inputs bias, key_padding_mask": (
         "inputs", "not (exists(in[3]) or exists(in[4]) or exists(in[8]) or exists(in[9]) or exists(out[3]))",
         "bias, key_padding_mask, past_sequence_length, cache_indirection and the output qk are not taken", ""),
+    "uint8-packed 4-bit data (bits=4) is reinterpreted": (
+        "packed", "in[0].dtype != 'uint8' or attr.bits == 8 or "
+        "(const(in[0]) and attr.quantize_axis in [-1, in[0].rank - 1])",
+        "4-bit data packed in uint8 must be constant, and quantize_axis the last axis", ""),
+    # gqa_op_builder.cc, IsOpSupportedImpl: the first prompt is as long as the whole, a later step's past is.
+    "Only supports input total_sequence_length is constant": (
+        "lengths", "const(in[6]) and exists(in[3]) and len(outputs) == 3 and "
+        "scalar(in[6]) == (in[0].shape[1] if in[0].shape[1] != 1 else in[3].shape[2])",
+        "total_sequence_length must be constant and the length of the sequence, or of the past where one token is given",
+        ""),
 }  # fmt: skip
 #: Comments that say less than the provider takes: a Dropout becomes WebNN's identity whatever its inputs say.
 NOT_SO = ("Only supports test mode",)
-#: Comments that no expression holds: (limit, sentence).
-OPAQUE = {
-    "uint8-packed 4-bit data (bits=4) is reinterpreted": (
-        "packed", "4-bit data packed in uint8 must be constant, and quantize_axis the last axis"),
-    "Only supports input total_sequence_length is constant": (
-        "lengths", "total_sequence_length must be constant, and the past as long as the present"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -183,11 +186,11 @@ def joined(text: str) -> Iterator[str]:
 
 
 def pieces(comment: str) -> Iterator[str]:
-    """The keys of RULES and OPAQUE that a comment is made of. Stops the import where something is left."""
+    """The keys of RULES and WHOLE that a comment is made of. Stops the import where something is left."""
     left = comment.strip().rstrip(".")
     if left in NOT_SO:
         return
-    for known in (*OPAQUE, *WHOLE):
+    for known in WHOLE:
         if left.startswith(known):
             yield known
             return
@@ -288,9 +291,6 @@ def text(
                 lines += [f'say = "this backend has it since Chromium {number}"', 'source = ["status"]']
         for piece in entry.limits:
             lines += ["[[op.limit]]"]
-            if piece in OPAQUE:
-                lines += [f'id = "{OPAQUE[piece][0]}"', f'opaque = "{OPAQUE[piece][1]}"', f'source = ["{source}"]']
-                continue
             name, require, say, help = {**RULES, **WHOLE}[piece]
             lines += [f'id = "{name}"', f'require = "{require}"', 'otherwise = "fallback"', f'say = "{say}"']
             lines += [f'source = ["{source}"]', *([f'help = "{help}"'] if help else [])]

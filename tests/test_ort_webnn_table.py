@@ -119,6 +119,17 @@ def test_one_scale_for_all_has_no_dimension(shape: list[int], scale: list[int], 
     assert said("DequantizeLinear", inputs)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("length", "total", "expected"), [(2, 2, "supported"), (2, 4, "fallback"), (1, 4, "supported"), (1, 2, "fallback")]
+)
+def test_a_grouped_attention_is_a_first_prompt_or_one_token(length: int, total: int, expected: str) -> None:
+    query, key, past = ({"t": "float32", "s": s} for s in ([1, length, 16], [1, length, 8], [1, 1, 4, 8]))
+    lengths: list[Spec] = [{"t": "int32", "s": [1], "c": [1]}, {"t": "int32", "s": [], "c": [total]}]
+    spec: Spec = {"op": "GroupQueryAttention", "domain": "com.microsoft", "opset": 18, "i": [query, key, key, past, past, *lengths],
+                  "o": [query, past, past], "a": {"num_heads": 2, "kv_num_heads": 1}}  # fmt: skip
+    assert check(onnx_probe.read(spec), point(table("ort-webnn"), None, {}))[0].verdict == expected
+
+
 def test_computed_scales_keep_a_resize_on_the_cpu() -> None:
     scales: Spec = {"t": "float32", "s": [4]}
     assert said("Resize", [X, None, {**scales, "c": [1, 1, 2, 2]}], opset=18)[0] == "supported"
@@ -127,7 +138,7 @@ def test_computed_scales_keep_a_resize_on_the_cpu() -> None:
 
 def test_every_row_of_the_list_is_there() -> None:
     ops = table("ort-webnn").ops
-    assert len(ops) == 126
+    assert len(ops) == 130
     assert {"com.microsoft::MatMulNBits", "Einsum", "LSTM", "Where"} <= set(ops)
 
 
