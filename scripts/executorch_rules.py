@@ -93,6 +93,9 @@ INFERENCE = Limit(
     id="inference", require="not attr.train", source="exir", otherwise="rejected",
     say="while training it draws random numbers, for which ExecuTorch has no kernel", help="call .eval() before the export",
 )  # fmt: skip
+DROPPING = replace(
+    INFERENCE, otherwise="fallback", say="while training it draws random numbers, in ExecuTorch's portable kernel"
+)
 
 
 def rules(backend: Backend, operators: list[str], becomes: Mapping[str, tuple[str, ...]]) -> Iterator[Rule]:
@@ -120,7 +123,7 @@ def rules(backend: Backend, operators: list[str], becomes: Mapping[str, tuple[st
         for limit in backend.own.get(op, ()):
             limits.setdefault((limit.id, limit.require), limit)
         if op.partition("dropout")[1] and op not in backend.whole:
-            limits["inference", ""] = INFERENCE
+            limits["inference", ""] = DROPPING if op == "aten.dropout.default" else INFERENCE
         yield Rule(
             op=op, source=places[0] if places else "exir:remove_noop_pass.py", limits=tuple(numbered(limits.values()))
         )

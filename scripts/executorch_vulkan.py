@@ -163,8 +163,8 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
     place["aten.matmul.default"] = place["aten.bmm.default"]
     matrices = Limit(
         id="matrices",
-        require="in[0].rank >= 2 and in[1].rank >= 2",
-        say="both factors must have at least two dimensions",
+        require="in[0].rank + in[1].rank > 2",
+        say="one of the factors must have at least two dimensions: the product of two vectors is a sum over all",
         source=place["aten.bmm.default"],
     )
     own["aten.matmul.default"] = (*(one for one in limits["aten.bmm.default"] if one.id != "rank-4"), matrices)

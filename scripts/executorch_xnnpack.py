@@ -152,6 +152,7 @@ def xnnpack(site: Path) -> Backend:
         id="same-order", require='not exists(attr.memory_format) or attr.memory_format in ["contiguous", "preserve", 0]',
         say="a change of memory format stays outside", source=at(generic, "dim-order preserving clones"),
     )  # fmt: skip
+    values_only = 'in[0].rank == 4 and in[0].dtype in ["float32", "float16", "int8"] and len(out[1].consumers) == 0 and not of_model(out[1])'
     own: dict[str, tuple[Limit, ...]] = {
         "aten.add.Tensor": (*always, alpha, number), "aten.sub.Tensor": (*always, alpha, number),
         "aten.mul.Tensor": (*always, number), "aten.div.Tensor": (*always, number), "aten.rsub.Tensor": (*always, alpha),
@@ -194,7 +195,10 @@ def xnnpack(site: Path) -> Backend:
         "aten.pad.default": (*always, Limit(id="constant-pad", require='attr.mode == "constant"', say="only padding with a constant is taken", source=at(generic, "class ConstantPadConfig")), Limit(id="no-cropping", require="min(attr.pad) >= 0", say="no padding may be negative", source=at(generic, "does not support negative padding"))),
         "aten.constant_pad_nd.default": (*always, Limit(id="no-cropping", require="min(attr.pad) >= 0", say="no padding may be negative", source=at(generic, "does not support negative padding"))),
         "aten.upsample_bilinear2d.vec": (*always, Limit(id="static-output", require="static(out[0])", say="the output size must be known", source=at(generic, "dynamic output sizes are not supported"))),
-        "aten.max.dim": (Limit(id="values-only", require='in[0].rank == 4 and in[0].dtype in ["float32", "float16", "int8"] and len(out[1].consumers) == 0 and not of_model(out[1])', say="only the values of a tensor of rank 4 are taken, not the indices", source=at(folder / "node_configs.py", "class MaxDimConfig")),),
+        "aten.max.dim": (
+            Limit(id="values-only", require=values_only, say="only the values of a tensor of rank 4 are taken, not the indices", source=at(folder / "node_configs.py", "class MaxDimConfig")),
+            Limit(id="height-width", when=values_only, require="attr.keepdim and attr.dim in [2, 3]", otherwise="rejected", say="only over dimension 2 or 3, counted from the front, with keepdim=True: the partitioner takes the others, and XNNPACK's compiler then refuses the program", source=f"amax:{line_of(site / 'executorch/backends/xnnpack/operators/op_max_dim.py', 'only supports dim == 2')}", help="write dim=2 or dim=3 and keepdim=True, or read the indices too, which keeps it outside"),
+        ),
         "aten.glu.default": (*always, fixed), "aten.addcmul.default": (*always, Limit(id="value", require="not whole(attr.value)", say="a whole number as value becomes a constant whose cast stays outside", source="scalar")),
         "aten.type_as.default": (Limit(id="same-dtype", require="in[0].dtype == in[1].dtype", say="a change of dtype stays outside", source=at(generic, "dtype conversion from")),),
         "aten.to.dtype": (Limit(id="same-dtype", require=f"in[0].dtype == out[0].dtype and (not attr.copy or in[0].dtype in {FLOAT})", say="a change of dtype stays outside", source=at(generic, "dtype conversion from")),),
@@ -219,7 +223,7 @@ def xnnpack(site: Path) -> Backend:
     )  # fmt: skip
     own["aten.select.int"] = (folded,)
     # Without a change nothing is left of a cast.
-    limits = {op: always for op in place if not op.startswith("quantized") and op not in CASTS}
+    limits = {op: always for op in place if not op.startswith("quantized") and op not in (*CASTS, "aten.max.dim")}
     dynamic = Limit(
         id="of-a-taken-layer", require="readers_supported(out[0])",
         say="it is taken together with the layer that reads it, which is not taken", source=at(gemm, "expected to find choose_qparam node"),

@@ -72,7 +72,12 @@ def alone(program: Any, name: str) -> Any | None:
     arguments = torch.fx.map_arg((node.args, dict(node.kwargs)), argument)
     if any(one is None for one in given):
         return None
-    return _exported(_call(module, node.target, arguments), tuple(given))
+    read = sorted({user.args[1] for user in node.users if user.users and _unpacks(user)})
+    return _exported(_call(module, node.target, arguments, read), tuple(given))
+
+
+def _unpacks(node: Any) -> bool:
+    return getattr(node.target, "__name__", "") == "getitem"
 
 
 def _constants(program: Any) -> dict[str, Any]:
@@ -95,8 +100,8 @@ def _example(value: Any) -> Any | None:
     return torch.zeros(tuple(value.shape), dtype=value.dtype)
 
 
-def _call(module: Any, target: Any, arguments: Any) -> Any:
-    """`module` with a forward that makes the call."""
+def _call(module: Any, target: Any, arguments: Any, read: list[int]) -> Any:
+    """`module` with a forward that makes the call; `read`: which of several outputs are returned."""
     import torch
 
     class Call(torch.nn.Module):  # type: ignore[misc]
@@ -115,7 +120,8 @@ def _call(module: Any, target: Any, arguments: Any) -> Any:
                 return value
 
             args, named = arguments
-            return target(*(found(one) for one in args), **{key: found(one) for key, one in named.items()})
+            made = target(*(found(one) for one in args), **{key: found(one) for key, one in named.items()})
+            return tuple(made[place] for place in read) if read else made
 
     return Call().eval()
 
