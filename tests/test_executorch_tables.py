@@ -159,6 +159,57 @@ def test_ethos_u55_reverses_channels_and_rows_only(dims, verdict):
     assert said("executorch-ethos-u", "aten.flip.default", inputs, out, {"dims": dims}) == verdict
 
 
+@pytest.mark.parametrize(
+    ("dim", "keepdim", "returned", "verdict"),
+    [
+        (2, True, [0], ("supported", None)),
+        (1, True, [0], ("rejected", "height-width")),
+        (-1, True, [0], ("rejected", "height-width")),
+        (2, False, [0], ("rejected", "height-width")),
+        (1, True, [0, 1], ("fallback", "values-only")),
+    ],
+)
+def test_xnnpacks_compiler_has_a_maximum_over_dimension_2_or_3_only(dim, keepdim, returned, verdict):
+    inputs, out = [("self", "float32", [1, 2, 3, 4], 0)], [("float32", [1, 2, 1, 4]), ("int64", [1, 2, 1, 4])]
+    attrs = {"dim": dim, "keepdim": keepdim}
+    assert said("executorch-xnnpack", "aten.max.dim", inputs, out, attrs, x=returned) == verdict
+
+
+@pytest.mark.parametrize(("shape", "verdict"), [([2, 3, 4], ("supported", None)), ([4], ("fallback", "matrices"))])
+def test_a_vector_is_multiplied_by_a_matrix_on_vulkan(shape, verdict):
+    inputs = [("self", "float32", shape, 0), ("other", "float32", [4], 0)]
+    assert said("executorch-vulkan", "aten.matmul.default", inputs, [("float32", shape[:-1])], {}) == verdict
+
+
+@pytest.mark.parametrize(
+    ("size", "dim", "keepdim", "verdict"),
+    [
+        ([7], None, False, ("supported", None)),
+        ([3, 7], None, True, ("supported", None)),
+        ([1, 7], None, False, ("fallback", "reduction")),
+        ([3, 7], -1, False, ("supported", None)),
+    ],
+)
+def test_the_place_of_the_largest_of_all_on_vulkan(size, dim, keepdim, verdict):
+    attrs = {"keepdim": keepdim, **({} if dim is None else {"dim": dim})}
+    inputs, out = [("self", "float32", size, 0)], [("int64", [1] * len(size) if keepdim else [])]
+    assert said("executorch-vulkan", "aten.argmax.default", inputs, out, attrs) == verdict
+
+
+@pytest.mark.parametrize(
+    ("readers", "verdict"), [([], ("supported", None)), (["aten.index_select.default"], ("fallback", "with-others"))]
+)
+def test_ethos_u_delegates_no_view_alone(readers, verdict):
+    inputs, out = [("self", "int32", [2, 3], 0)], [("int32", [6])]
+    assert said("executorch-ethos-u", "aten.view.default", inputs, out, {"size": [6]}, r=[readers]) == verdict
+
+
+@pytest.mark.parametrize(("train", "verdict"), [(False, ("supported", None)), (True, ("fallback", "inference"))])
+def test_a_dropout_that_trains_has_a_kernel(train, verdict):
+    inputs, out = [("input", "float32", [2, 3], 0)], [("float32", [2, 3])]
+    assert said("executorch-vulkan", "aten.dropout.default", inputs, out, {"p": 0.5, "train": train}) == verdict
+
+
 @pytest.mark.slow
 def test_the_oracle_on_a_probe_and_on_a_lowered_program(tmp_path):
     witness = asking.witness("executorch", "executorch-xnnpack")
