@@ -65,7 +65,8 @@ _VALUES = re.compile(
     r"|has to be non-zero|\(delta, 0\)|block_shape\[dim\]|size_data\[0\]|num_output_elements|even split|must sum to"
     r"|k is higher|output_shape_vector|segment_id|variable != nullptr|max_index < num_segments|IsPowerOfTwo"
     r"|dilations_tensor->data|shape_data\[0\] != SizeOfDimension\(input"
-    r"|SizeOfDimension\(output, \d\) \(\d+ != 0\)|shape_data\[ix \+ i\] \(\d+ != 0\)",  # a shape fed as zeros
+    r"|SizeOfDimension\(output, \d\) \(\d+ != 0\)|shape_data\[ix \+ i\] \(\d+ != 0\)|broadcastable from input shape"
+    r"|^Node number \d+ \(SPARSE_TO_DENSE\)",  # a shape fed as zeros
     re.I,
 )
 
