@@ -156,6 +156,7 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
     own["aten.where.self"] = (refused("one-dtype", "in[1].dtype == in[2].dtype", "both choices must be of one dtype"),)
     own["aten.prelu.default"] = (
         refused("rank-4", "in[0].rank == 4 or in[1].size == 1", "one slope for all channels, or an input of rank 4"),
+        refused("constant-slope", "computed(in[1])", "the slopes are constants of the program"),
     )
     for op, require in COREML_WRITTEN.items():
         own[op] = (

@@ -7,7 +7,7 @@ arguments, to be lowered by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -62,9 +62,10 @@ def alone(program: Any, name: str) -> Any | None:
     def argument(value: Any) -> Any:
         if not isinstance(value, torch.fx.Node):
             return value
-        if value.name in constants:
+        known = _value(value, constants)
+        if isinstance(known, torch.Tensor):
             place = f"p{len(list(module.buffers()))}"
-            module.register_buffer(place, constants[value.name].detach().clone())
+            module.register_buffer(place, known.detach().clone())
             return ("constant", place)
         given.append(_example(value.meta.get("val")))
         return ("given", len(given) - 1)
@@ -87,6 +88,21 @@ def _constants(program: Any) -> dict[str, Any]:
     named |= signature.inputs_to_lifted_tensor_constants
     stored = {**program.constants, **program.state_dict}
     return {node: stored[target] for node, target in named.items() if target in stored}
+
+
+def _value(node: Any, constants: Mapping[str, Any]) -> Any | None:
+    """The value of a weight or constant, and of what calls make of such ones only; else None."""
+    import torch
+
+    if node.op != "call_function":
+        known = constants.get(node.name)
+        return known.detach().clone() if isinstance(known, torch.Tensor) else None  # a call may write in place
+    found = {one: _value(one, constants) for one in node.all_input_nodes}
+    if not found or any(one is None for one in found.values()):
+        return None
+    args, named = torch.fx.map_arg((node.args, dict(node.kwargs)), lambda one: found[one])
+    with torch.no_grad():
+        return node.target(*args, **named)
 
 
 def _example(value: Any) -> Any | None:
