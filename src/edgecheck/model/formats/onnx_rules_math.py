@@ -307,7 +307,7 @@ def recurrent(c: Call) -> None:
         c.put(i, dtype=c.dtype(0))
     directions = 2 if c.attr_text("direction", "forward") == "bidirectional" else 1
     hidden = c.attrs.get("hidden_size") or (None if "Quantize" in c.op else c.shape(2)[-1])
-    first, second, _ = c.shape(0)
+    first, second, _ = c.value(0).shape or (None, None, None)
     batch_first = bool(c.attr_int("layout", 0))
     if (first if batch_first else second) is None and "Quantize" not in c.op:
         first, second = (_batch(c), second) if batch_first else (first, _batch(c))

@@ -19,7 +19,7 @@ from edgecheck.model.graph import Shape
 
 @rule("Shape")
 def shape_of(c: Call) -> None:
-    c.put(0, dtype="int64")
+    c.put(0, dtype="int64", shape=(None,))
     dims = c.shape(0)
     dims = dims[slice(c.attr_int("start", 0), c.attrs.get("end"))]
     c.put(0, shape=(len(dims),), values=dims)
