@@ -277,7 +277,7 @@ def refreshed(target: str) -> str:
     """The target's table with what ort-cpu.toml says by hand today; what was measured stays as it is."""
     by_hand, generated = (TARGETS / f"{target}.toml").read_text().split(MARK)
     seen = generated.split(MEASURED)[1]
-    own = own_entries() if target == "ort-wasm" else ()
+    own = own_entries() if target == "ort-wasm" else bodies(target)
     taken_over = inherited(target, {one["op"] for one in tomllib.loads(seen)["op"]})
     return "\n".join([by_hand + MARK, *taken_over, *own, MEASURED + seen])
 
@@ -309,6 +309,18 @@ def own_entries() -> Iterator[str]:
             for limit in one.get("limit", ()):
                 lines += ["[[op.limit]]", *_keys(limit, ("id", "when", "require", "otherwise", "say", "help"))]
             yield "\n".join(lines) + "\n"
+
+
+def bodies(target: str) -> Iterator[str]:
+    """What ort-cpu.toml says by hand of doubles that run as function bodies: beside WebGPU they fall back."""
+    text = (TARGETS / "ort-cpu.toml").read_text().split(cpu_importer.MARK)[0]
+    for one in tomllib.loads(text).get("op", ()):
+        body = [limit["require"] for limit in one.get("limit", ()) if limit["id"] == "body"]
+        if _ended(one) or not body or not body[0].startswith("in[0].dtype == 'float64'"):
+            continue
+        when = body[0] + (" and env.build == 'native'" if target == "ort-webgpu" else "")
+        lines = ["[[op]]", *_keys({**one, "when": when}, ("op", "op_version", "when"))]
+        yield "\n".join([*lines, 'verdict = "fallback"', 'say = "float64 runs on the CPU as its function body"']) + "\n"
 
 
 def _keys(one: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
