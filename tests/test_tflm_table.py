@@ -158,6 +158,15 @@ def test_tflm_itself_on_fresh_probes() -> None:
     assert agreement.placed >= 0.98
 
 
+def test_a_listed_bias_that_is_not_there_crashes_a_depthwise_convolution() -> None:
+    data, weights = {"t": "float32", "s": [1, 6, 6, 4]}, {"t": "float32", "s": [1, 3, 3, 4], "c": {"f": 1}}
+    options = {"padding": "SAME", "stride_h": 1, "stride_w": 1, "dilation_h_factor": 1, "dilation_w_factor": 1}
+    rest = {"depth_multiplier": 1, "fused_activation_function": "NONE"}
+    spec = {"op": "DEPTHWISE_CONV_2D", "o": [data], "a": {**options, **rest}}
+    assert verdict({**spec, "i": [data, weights]}) == ("supported", None)
+    assert verdict({**spec, "i": [data, weights, None]}) == ("rejected", "listed-bias")
+
+
 def test_an_int8_tanh_needs_no_quantisation_and_an_int16_one_its_one_output_scale() -> None:
     plain = {"op": "TANH", "i": [{"t": "int8", "s": [1, 4]}], "o": [{"t": "int8", "s": [1, 4]}], "a": {}}
     assert verdict(plain) == ("supported", None)

@@ -283,9 +283,15 @@ RULES: dict[str, list[Rule]] = {
             "conv.cc:83",
         ),
     ],
-    "DEPTHWISE_CONV_2D": convolution(
-        "depthwise_conv_common.cc", 194, 175, "in[0]", "shape1(in[1])[3]", "3", '["int4", "int8"]'
-    ),
+    "DEPTHWISE_CONV_2D": [
+        *convolution("depthwise_conv_common.cc", 194, 175, "in[0]", "shape1(in[1])[3]", "3", '["int4", "int8"]'),
+        (
+            "listed-bias",
+            "arity == 2 or exists(in[2])",
+            "a bias that is listed must be there: else the kernel reads from no address and the program crashes",
+            "depthwise_conv.cc:51",
+        ),
+    ],
     "TRANSPOSE_CONV": [
         (
             "hybrid",

@@ -16,6 +16,7 @@ HELP = {
     "hybrid": "quantise activations too (full integer), or keep weights float32",
     "zero-point": "int16 activations are symmetric: quantise with zero point 0",
     "same-quantization": "make the converter give both sides the same scale and zero point",
+    "listed-bias": "give the layer a bias of zeros",
     "no-activation": "put the activation into an operator of its own",
 }
 
