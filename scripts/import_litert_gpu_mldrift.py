@@ -135,11 +135,11 @@ class Code:
 
 
 def versions(code: Code) -> Iterator[str]:
-    """One limit for the operators of each newest version."""
+    """One limit for the operators of each newest version, where LiteRT has kernels for later ones."""
     groups: dict[int, list[str]] = {}
     for op in code.taken():
-        newest = code.newest(op)
-        if newest is not None:
+        newest, (_, _, high) = code.newest(op), code.kernels[op]
+        if newest is not None and newest < high:
             groups.setdefault(newest, []).append(op)
     for newest, ops in sorted(groups.items()):
         yield _limit(
