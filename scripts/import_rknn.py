@@ -191,7 +191,8 @@ def entries(lines: dict[str, int], chip: str) -> Iterator[str]:
             yield "\n".join([*away, *(line for one in kernels for line in limit(one, source, False))])
         when = elsewhere(op, chip) if op in on_cpu else None
         if when is not None:
-            yield "\n".join(["[[op]]", f'op = "{op}"', f'when = "{when}"', source, ""])
+            loaded = f'when = "known(env.file_static_inputs, True) and ({when})"'
+            yield "\n".join(["[[op]]", f'op = "{op}"', loaded, source, ""])
 
 
 def limit(one: Limit, source: str, of_fallback: bool) -> list[str]:

@@ -64,7 +64,7 @@ ELSEWHERE = {
     "ReduceMax": _NO_REDUCTION,
     "ReverseSequence": f"in[0].rank == 3 and dtype(in[0]) in {FLOAT} and not computed(in[0]) and computed(in[1]) and attr.time_axis == 0 and in[1].size <= 16 and {_SHORTER}",
     "GatherElements": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT}",
-    "ScatterND": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
+    "ScatterND": f"in[2].size < in[0].size and computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
     "Hardmax": f"in[0].rank == 4 and dtype(in[0]) in {FLOAT} and ((attr.axis in [1, -3] and in[0].shape[1] % 8 == 0) or (attr.axis in [3, -1] and in[0].shape[3] % 16 == 0 and op_version >= 13))",
 }
 
@@ -139,10 +139,16 @@ _FOURS = f"(in[0].shape[1] % {_HALF_LANE} == 0 and in[0].shape[{{}}] % {_HALF_LA
 _KEPT = "[p for p in attr.perm if in[0].shape[p] != 1] == [p for p in [0, 1, 2, 3, 4] if p < in[0].rank and in[0].shape[p] != 1]"
 _TURNED_3566 = (
     f"(in[0].rank == 1) or (in[0].rank in 2..3 and ({_KEPT} or (attr.perm == [2, 1, 0] and any(d == 1 for d in in[0].shape))))"
-    f" or (in[0].rank == 2 and in[0].shape[0] % {_HALF_LANE} == 0 and in[0].shape[1] % {_HALF_LANE} == 0)"
-    f" or (attr.perm == [0, 2, 1] and {_FOURS.format(2)} and in[0].shape[1] <= 8192 and in[0].shape[2] < 8192) or (attr.perm == [0, 3, 2, 1] and {_FOURS.format(3)})"
+    f" or (in[0].rank == 2 and in[0].shape[0] % {_HALF_LANE} == 0 and in[0].shape[1] % {_HALF_LANE} == 0 and in[0].shape[0] <= 8192 and in[0].shape[1] < 8192)"
+    f" or (attr.perm == [0, 2, 1] and {_FOURS.format(2)} and in[0].shape[1] <= 8192 and in[0].shape[2] < 8192) or (attr.perm == [0, 3, 2, 1] and {_FOURS.format(3)} and in[0].shape[1] <= 8192 and in[0].shape[3] < 8192)"
     " or (attr.perm in [[0, 1, 3, 2], [3, 1, 0, 2]] and in[0].shape[0] == 1 and in[0].shape[2] == 1 and in[0].shape[1] % 8 == 0)"
 )
+
+_TURNED_1103 = (
+    cpu("columns", "in[0].rank not in 2..3 or attr.perm not in [[1, 0], [0, 2, 1]] or in[0].shape[-1] <= 8192 or in[0].shape[-2] <= 16 or (in[0].shape[-2] % 8 == 0 and in[0].shape[-1] % 8 == 0)",
+        "a matrix of more than 8192 columns is turned on the CPU unless both sizes are multiples of 8", "turn parts of at most 8192 columns"),
+    cpu("sides", "in[0].rank != 4 or attr.perm not in [[0, 2, 3, 1], [0, 3, 1, 2]] or (in[0].shape[2] <= 8192 and in[0].shape[3] <= 8192)", "an image of more than 8192 rows or columns is turned on the CPU"),
+)  # fmt: skip
 
 
 def _reshaping(one: Limit) -> Limit:
@@ -197,6 +203,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
     | {
         "ConvTranspose": tuple(replace(one, require="all(k in [1, 2, 4, 8] for k in attr.strides)", say="strides other than 1, 2, 4 and 8 are spread out on the CPU") if one.id == "strides" else one for one in NPU["ConvTranspose"]),
         "Gather": tuple(replace(one, require=one.require.replace(RESHAPED[2].require, _NO_IMAGE.require), say="the only slice of an image is a reshape, which runs on the CPU") if one.id == "reshaped" else one for one in NPU["Gather"]),
+        "Pad": tuple(replace(one, require=one.require.replace(LANE, _HALF_LANE), say=one.say.replace("16 bytes", "8 bytes")) if one.id == "no-channels" else one for one in NPU["Pad"]),
         "Cast": (replace(NPU["Cast"][0], require=NPU["Cast"][0].require.replace(", 'int32'", ""), say="the NPU casts only bool and int8 to floats, and floats to int8; between floats only what has not four dimensions"),),
         "Add": (_ONLY_BYTES, *SUMS[1:]), "Sub": (_ONLY_BYTES, *NPU["Sub"][1:]),
         "Max": (cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int32', 'uint8']", "integers run on the CPU (without quantisation)"), *NPU["Max"][1:]),
@@ -209,11 +216,12 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "Pow": tuple(replace(one, require="value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
         "Transpose": tuple(
             replace(one, require=f"in[0].rank != 4 or in[0].shape[0] == 1 or ({one.require})", say="several images in this order run on the CPU unless the width is a multiple of 4") if one.id == "order" else one
-            for one in NPU["Transpose"] if one.id != "few-channels"
+            for one in (*NPU["Transpose"], *_TURNED_1103) if one.id not in ("few-channels", "matrix", "matrices", "long")
         ),
         "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or (" + NPU["Cast"][0].require.replace(", 'int32'", "") + ")"),),
         "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
         "ConvTranspose": tuple(one for one in NPU["ConvTranspose"] if one.id != "strides"),
+        "Pad": tuple(replace(one, require=one.require.replace(LANE, "16"), say=one.say.replace("16 bytes", "16")) if one.id == "no-channels" else one for one in NPU["Pad"]),
         "And": (), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), next(one for one in NPU["Div"] if one.id == "mixed-shapes"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
         **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op] if one.id != "pixels") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
         "Softmax": (*NPU["Softmax"], cpu("height", f"in[0].rank != 4 or attr.axis not in [-1, 3] or {image('in[0]')} <= 8192 or in[0].shape[2] <= 144 or in[0].shape[1] % 16 == 0", "over the width it runs on the CPU for large images that are higher than 144", "split the height, or make the channels a multiple of 16")),

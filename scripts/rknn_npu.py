@@ -35,7 +35,33 @@ from rknn_rules import (
     vague,
 )
 
+#: Channels that are padded: behind them where they fill their blocks, in front of them where nothing else is padded.
+_CHANNELS = "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"
+_IN_FRONT = "(1 if exists(in[3]) else value(in[1])[CHANNELS] if exists(in[1]) else attr.pads[CHANNELS])"
+NO_CHANNELS = cpu(
+    "no-channels",
+    f"in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and {_IN_FRONT} <= 0 and in[0].shape[CHANNELS] % {LANE} == 0)"
+    f" or ({_IN_FRONT} > 0 and (known(attr.mode, 'constant') == 'constant' or (attr.mode == 'edge' and out[0].shape[CHANNELS] == in[0].shape[CHANNELS] + {_IN_FRONT})) and in[0].shape[CHANNELS] <= 512"
+    " and (in[0].rank != 2 or out[0].shape[0] <= 512) and out[0].size * in[0].shape[CHANNELS] == in[0].size * out[0].shape[CHANNELS])",
+    "padded channels run on the CPU, but for constants behind a multiple of 16 bytes of them, or around the channels alone",
+    "pad behind the channels only, a multiple of 8 of them",
+).filled("CHANNELS", _CHANNELS)
+#: Rows and columns of a matrix, or of each of several, that are exchanged.
+_MATRIX = f"{{0}} <= 8192 and ({{1}} <= 8192 or ({{0}} % {LANE} == 0 and {{1}} % {LANE} == 0))"
+LARGE_MATRICES = cpu(
+    "matrix",
+    f"in[0].rank not in 2..3 or attr.perm not in [[1, 0], [0, 2, 1]] or any(d == 1 for d in in[0].shape[-2:in[0].rank]) or ({_MATRIX.format('in[0].shape[-2]', 'in[0].shape[-1]')})",
+    "a matrix of more than 8192 rows is turned on the CPU, and one of more than 8192 columns unless both are multiples of 8",
+    "turn parts of at most 8192 rows, or export without the last transposition (YOLO: [1, 84, 8400] to [1, 8400, 84])",
+)
+LARGE_LISTS = cpu(
+    "matrices",
+    f"in[0].rank != 3 or attr.perm not in [[1, 2, 0], [2, 0, 1]] or (in[0].shape[1] * in[0].shape[2] <= 8192 * {LANE} if attr.perm[0] == 1 else in[0].shape[0] * in[0].shape[1] < 8192 or ({LANE} == 8 and in[0].shape[2] % 8 == 0))",
+    "large matrices are turned around on the CPU",
+)
 _STRIDES = "all(k in [1, 2, 4, 8, 16] for k in attr.strides)"
+#: All that there is, in its order: a gathering that only reshapes.
+_ALL = "(in[0].size == out[0].size and in[1].size <= 16 and all(value(in[1])[k] == k for k in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] if k < in[1].size))"
 #: The axis that is sliced last, of five.
 _LAST_SLICED = "(value(in[3])[-1] % 5 if exists(in[3]) else in[1].size - 1)"
 #: The windows of a pooling end within the image: what is padded around it is not read.
@@ -100,8 +126,8 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Gather": (
         cpu("indices-const", "computed(in[1])", "indices that are not constant are gathered on the CPU"),
         cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or in[0].rank >= 2", "vectors of wide integers are gathered on the CPU"),
-        cpu("rank-4", "in[0].rank <= 4 or in[1].size == 1", "several indices of a tensor of rank 5 and more are gathered on the CPU"),
-        cpu("reshaped", f"in[1].rank != 0 or in[0].size != out[0].size or ({RESHAPED[2].require})", "the only slice of an image is a reshape, which runs on the CPU unless the image is of multiples of 16 bytes"),
+        cpu("rank-4", f"in[0].rank <= 4 or in[1].size == 1 or {_ALL}", "several indices of a tensor of rank 5 and more are gathered on the CPU"),
+        cpu("reshaped", f"in[1].rank == 1 or in[0].size != out[0].size or (in[1].rank > 1 and not {_ALL}) or ({RESHAPED[2].require})", "the only slice of an image is a reshape, which runs on the CPU unless the image is of multiples of 16 bytes"),
     ),
     "Gemm": (
         KERNEL,
@@ -153,8 +179,8 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("mode", "known(attr.mode, 'nearest') in ['nearest', 'linear'] and in[0].rank in 3..4", "only nearest and linear of images run on the NPU"),
         cpu("align-corners", "known(attr.mode, 'nearest') != 'linear' or known(attr.coordinate_transformation_mode, 'half_pixel') != 'align_corners' or same(in[0].shape, out[0].shape)",
             "linear with align_corners runs on the CPU", "use pytorch_half_pixel or asymmetric"),
-        cpu("half-pixel", "known(attr.mode, 'nearest') != 'linear' or known(attr.coordinate_transformation_mode, 'half_pixel') != 'half_pixel' or all(out[0].shape[d] % in[0].shape[d] == 0 for d in [0, 1, 2, 3] if d < in[0].rank)",
-            "linear with half_pixel runs on the CPU unless the scales are whole numbers", "use pytorch_half_pixel"),
+        cpu("whole-scales", "known(attr.mode, 'nearest') != 'linear' or all(out[0].shape[d] % in[0].shape[d] == 0 or in[0].shape[d] % out[0].shape[d] == 0 for d in [0, 1, 2, 3] if d < in[0].rank)",
+            "linear runs on the CPU unless the scales are whole numbers, or one by a whole number", "resize to a multiple of the size, or with mode nearest"),
     ),
     "Upsample": (
         constant(1, "scales"), no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"),
@@ -178,7 +204,9 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("mirrored", f"in[0].rank != 4 or attr.perm != [0, 3, 2, 1] or (({image('in[0]')} <= 8192 or (in[0].shape[1] % 8 == 0 and in[0].shape[3] % 8 == 0))"
             " and (in[0].shape[1] * in[0].shape[2] <= 16384 or in[0].shape[3] % 8 == 0))",
             "this order runs on the CPU for large planes unless channels and width are multiples of 8"),
-        cpu("width", "in[0].rank != 4 or attr.perm != [0, 1, 3, 2] or in[0].shape[3] <= 1024", "a width above 1024 is exchanged with the height on the CPU"),
+        LARGE_MATRICES, LARGE_LISTS,
+        cpu("long", "in[0].rank != 4 or attr.perm not in [[0, 2, 3, 1], [0, 3, 2, 1]] or (in[0].shape[1] <= 8192 and (in[0].shape[2] != 1 or in[0].shape[3] <= 8192 or attr.perm[1] == 3))", "more than 8192 channels, or one row of more than 8192, are turned on the CPU"),
+        cpu("width", "in[0].rank != 4 or attr.perm != [0, 1, 3, 2] or in[0].shape[3] <= 1024 or in[0].shape[2] == 1", "a width above 1024 is exchanged with the height on the CPU"),
     ),
     "Where": (
         no("no-kernel", f"dtype(in[1]) in {FLOAT[:-1]}, 'int32', 'int64', 'uint8']", "the toolkit cannot run it with this type"),
@@ -204,7 +232,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Pad": (
         no("pads-const", "not exists(in[1]) or computed(in[1])", "pads must be constant"),
         cpu("rank-4", "in[0].rank <= 4 or same(in[0].shape, out[0].shape) or (in[0].shape[0] == 1 and out[0].shape[0:2] == in[0].shape[0:2])", "five dimensions are padded on the CPU"),
-        cpu("no-channels", "in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and in[0].shape[0] == 1 and in[0].rank in 3..4 and in[0].shape[CHANNELS] <= 512 and out[0].size * in[0].shape[CHANNELS] == in[0].size * out[0].shape[CHANNELS]) or (in[0].rank == 2 and known(attr.mode, 'constant') == 'constant' and out[0].shape[1] == in[0].shape[1] and out[0].shape[0] <= 512)", "padded channels run on the CPU, but for constants around the channels alone, of one image").filled("CHANNELS", "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"),
+        NO_CHANNELS,
         cpu("batch-zeros", "known(attr.mode, 'constant') == 'constant' or in[0].rank <= 2 or out[0].shape[0] == in[0].shape[0]", "another batch is made only of a constant on the NPU"),
     ),
     "Tile": (

@@ -130,6 +130,26 @@ CASES = {
     "add to five dimensions, the second 1": (spec("Add", [tensor(2, 1, 3, 5, 6), tensor(6, c={"f": 0.5})]), "supported", None, None),
     "add to five dimensions, the third 1": (spec("Add", [tensor(2, 3, 1, 5, 6), tensor(6, c={"f": 0.5})]), "rejected", None, None),
     "all of five dimensions": (spec("Slice", [tensor(1, 2, 3, 5, 6), *ints([0], [3], [2])]), "supported", None, None),
+    "8400 boxes turned": (spec("Transpose", [tensor(1, 84, 8400)], perm=[0, 2, 1]), "fallback", "fallback", "fallback"),
+    "8192 boxes turned": (spec("Transpose", [tensor(1, 84, 8192)], perm=[0, 2, 1]), "supported", None, None),
+    "a reshape to 65536 pixels": (spec("Reshape", [tensor(12288, 16), *ints([1, 3, 256, 256])]), "supported", "fallback", None),
+    "a reshape to 131072 pixels": (spec("Reshape", [tensor(24576, 16), *ints([1, 3, 512, 256])]), "fallback", "fallback", None),
+    "channels padded behind": (spec("Pad", [X, *ints([0, 0, 0, 0, 0, 2, 1, 0])]), "supported", "supported", "fallback"),
+    "three channels padded behind": (spec("Pad", [tensor(1, 3, 9, 9), *ints([0, 0, 0, 0, 0, 1, 0, 0])]), "fallback", "fallback", "fallback"),
+    "resize by a half, half pixel": (
+        spec("Resize", [X, None, tensor(4, c=[1.0, 1.0, 0.5, 0.5])], mode="linear"), "supported", "supported", "supported",
+    ),
+    "resize by 1.5, asymmetric": (
+        spec("Resize", [X, None, tensor(4, c=[1.0, 1.0, 1.5, 1.5])], mode="linear", coordinate_transformation_mode="asymmetric"),
+        "fallback", "fallback", "fallback",
+    ),
+    "all rows scattered": (
+        spec("ScatterND", [tensor(2, 64), tensor(2, 1, dtype="int64", c=[0, 1]), tensor(2, 64)]), "fallback", "fallback", "fallback",
+    ),
+    "a reduction to L2 over no axes": (spec("ReduceL2", [tensor(3, 2, 2), tensor(0, dtype="int64", c=[])], opset=18), "fallback", None, None),
+    "a hard sigmoid without a slope": (spec("HardSigmoid", [X], alpha=0.0), "supported", None, "rejected"),
+    "group normalisation": (spec("GroupNormalization", [X, tensor(4, c={"f": 0.5}), tensor(4, c={"f": 0.5})], opset=18, num_groups=4), "fallback", "fallback", "fallback"),
+    "random numbers": (spec("RandomNormalLike", [X]), "rejected", "rejected", "rejected"),
     "a power of fewer dimensions": (spec("Pow", [tensor(8, c={"f": 2}), tensor(1, 4, 8)]), "rejected", None, None),
 }  # fmt: skip
 
@@ -172,6 +192,8 @@ def test_a_newer_opset_and_a_dynamic_input_are_refused():
     table = point(bundle.load("rknn-rk3588"))
     newer = replay.of_spec(spec("Relu", [X], opset=20), table)
     assert (newer.verdict, newer.limit) == ("rejected", "opset-19")
+    gelu = replay.of_spec(spec("Gelu", [X], opset=20), table)
+    assert (gelu.verdict, gelu.help) == ("rejected", "export with opset_version=19 or lower")
     dynamic = replay.of_spec(spec("Exp", [{**X, "sig": [-1, 8, 16, 16]}]), table)
     assert (dynamic.verdict, dynamic.limit) == ("rejected", "static-input-cpu")
 
