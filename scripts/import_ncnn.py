@@ -47,6 +47,11 @@ REFUSED = (
 )  # fmt: skip
 
 
+#: Of those, what pnnx does not compute beforehand: it is drawn anew, or has graphs of its own.
+NEVER_FOLDED = ("Bernoulli", "Scan")
+FOLDED = "pass_onnx/fold_constants.cpp"
+
+
 def places(checkout: Path) -> dict[str, str]:
     """ONNX operator → the first line of pnnx that names it."""
     found: dict[str, str] = {}
@@ -62,10 +67,14 @@ def places(checkout: Path) -> dict[str, str]:
 def half(checkout: Path) -> Iterator[str]:
     """An entry for each operator that was asked about."""
     where = places(checkout)
+    folding = (checkout / PATTERNS / FOLDED).read_text(errors="replace")
+    folded = f"patterns:{FOLDED}:{folding.count(chr(10), 0, folding.index('check_outputs_foldable(node,')) + 1}"
     for op in sorted({*TAKEN, *REFUSED}):
         cited = [f"patterns:{where[op]}"] if op in where else []
         refusal = {"verdict": "rejected", "say": "ncnn has no layer for what pnnx makes of it"} if op in REFUSED else {}
         yield entry(op, *cited, f"measured:{op}", **refusal)
+        if op in REFUSED and op not in NEVER_FOLDED:
+            yield entry(op, folded, when="computed(out[0]) and not of_model(out[0])")
 
 
 def main() -> int:

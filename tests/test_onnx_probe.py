@@ -172,3 +172,15 @@ def test_what_comes_from_sizes_is_cut_out_with_its_reader(tmp_path):
     operators = lambda piece: [one.op_type for one in onnx.load_from_string(piece.content).graph.node]  # noqa: E731
     assert operators(list(onnx_cut.pieces(model))[2]) == ["Reshape"]
     assert operators(list(onnx_cut.pieces(model, sizes=True))[2]) == ["Shape", "Reshape"]
+
+
+def test_pieces_that_are_alike_are_the_same_file_without_their_names():
+    def node(source, result):
+        return {"op": "Relu", "name": f"r_{result}", "a": {}, "i": [{"n": source, "t": "float32", "s": [2]}], "o": [
+            {"n": result, "t": "float32", "s": [2]}
+        ]}  # fmt: skip
+
+    model = onnx_probe.read({**node("a", "b"), "opset": 17, "after": [node("b", "c")]})
+    named, plain = ([one.content for one in onnx_cut.pieces(model, names=names)] for names in (True, False))
+    assert named[0] != named[1]
+    assert plain[0] == plain[1]

@@ -3,7 +3,8 @@
 pnnx writes what it cannot convert under its own name, and ends with 0; `Net.load_param` then says which layer does not
 exist. Neither runs anything. ncnn has no second device: what does not load is `rejected`. A model that loads as it is
 is taken whole; only another is cut. A recurrent layer is asked about with the Squeeze, or the Transpose and Reshape,
-that alone reads its sequence, an InstanceNormalization between two Reshapes with them: pnnx knows them only so.
+that alone reads its sequence, an InstanceNormalization between two Reshapes with them: pnnx knows them only so. What is
+made from constants alone is not asked about in a model of several operators: pnnx computes it with ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -115,4 +116,4 @@ def _loaded(folder: str) -> int:
     return int(net.load_param(f"{folder}/m.ncnn.param") or net.load_model(f"{folder}/m.ncnn.bin"))
 
 
-verdicts = onnx_alone.asking(_judged, _loads, patterns=_BEHIND, before=_BEFORE, names=False)
+verdicts = onnx_alone.asking(_judged, _loads, patterns=_BEHIND, before=_BEFORE, names=False, folds=True)

@@ -27,13 +27,15 @@ def asking(
     patterns: onnx_cut.Patterns | None = None,
     before: onnx_cut.Before | None = None,
     names: bool = True,
+    folds: bool = False,
 ) -> Verdicts:
     """The `verdicts` of an engine that has one target and no settings; what breaks ONNX itself is `invalid`.
 
     With `whole`, a file of several operators is first asked about as it is, and is only cut where it is refused.
     With `sizes`, what a file computes from the sizes of static tensors counts as constant where it is cut. With
     `patterns`, an operator is asked about together with the chain behind it, with `before` together with the operator
-    before it. `names`: whether the judge must see the file's own.
+    before it. `names`: whether the judge must see the file's own. With `folds`, what is made from constants
+    and the sizes of static tensors, for other operators, is not asked about: the engine computes it beforehand.
     """
 
     def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
@@ -44,7 +46,7 @@ def asking(
         def validated(file: Path, name: str, op: str) -> tuple[str, str]:
             return _validated(file, *judge(file, name, op))
 
-        return answers(model, validated, sizes=sizes, patterns=patterns, before=before, names=names)
+        return answers(model, validated, sizes=sizes, patterns=patterns, before=before, names=names, folds=folds)
 
     return verdicts
 
@@ -73,6 +75,7 @@ def answers(
     patterns: onnx_cut.Patterns | None = None,
     before: onnx_cut.Before | None = None,
     names: bool = True,
+    folds: bool = False,
 ) -> list[Answer]:
     """One for each operator of the file, graphs depth-first. A file of one operator is asked about as it is."""
     read = formats.read(model)
@@ -82,9 +85,13 @@ def answers(
         return [Answer(graph=0, index=0, op=nodes[0].op, verdict=verdict, reason=reason)]
     seen: dict[tuple[bytes, int], tuple[str, str]] = {}  # one file stands for an operator and for what is around it
     found = []
-    for node, piece in zip(nodes, onnx_cut.pieces(read, sizes=sizes, patterns=patterns, before=before), strict=True):
+    around = onnx_cut.Neighbours(read, sizes=True)
+    pieces = onnx_cut.pieces(read, sizes=sizes, patterns=patterns, before=before, names=names)
+    for node, piece in zip(nodes, pieces, strict=True):
         verdict, reason = "inconclusive", "it cannot be cut out of its model"
-        if piece.content is not None:
+        if folds and any(t is not None and id(t) not in around.results and around.folded(t) for t in node.outputs[:1]):
+            reason = "it is computed beforehand"
+        elif piece.content is not None:
             if (piece.content, piece.at) not in seen:
                 with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
                     file.write(piece.content)
