@@ -45,7 +45,12 @@ class Signature:
     """What one opset says of an operation."""
 
     inputs: tuple[Input, ...]
+    internal: tuple[str, ...]  # Python values of the builder, which some files hold all the same
     place: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*(one.name for one in self.inputs), *self.internal)
 
 
 def signature(operation: Any) -> Signature:
@@ -53,9 +58,10 @@ def signature(operation: Any) -> Signature:
     from coremltools.converters.mil.mil import types
     from coremltools.converters.mil.mil.input_type import InternalInputType, TensorInputType
 
-    inputs = []
+    inputs, internal = [], []
     for name, kind in operation.input_spec.input_types.items():
-        if isinstance(kind, InternalInputType):  # Python values of the builder: not in a file
+        if isinstance(kind, InternalInputType):
+            internal.append(name)
             continue
         domain, group = None, None
         if isinstance(kind, TensorInputType):
@@ -66,7 +72,7 @@ def signature(operation: Any) -> Signature:
         inputs.append(Input(name, domain, group, bool(kind.const), bool(kind.optional)))
     file = inspect.getsourcefile(operation) or ""
     line = inspect.getsourcelines(operation)[1]
-    return Signature(tuple(inputs), f"{file.partition(DEFINITIONS)[2]}:{line}")
+    return Signature(tuple(inputs), tuple(internal), f"{file.partition(DEFINITIONS)[2]}:{line}")
 
 
 def operations() -> Iterator[tuple[str, int, int, Signature]]:
@@ -83,7 +89,7 @@ def operations() -> Iterator[tuple[str, int, int, Signature]]:
             if operation is None:
                 continue
             found = signature(operation)
-            if runs and runs[-1][2].inputs == found.inputs:
+            if runs and (runs[-1][2].inputs, runs[-1][2].internal) == (found.inputs, found.internal):
                 runs[-1][1] = opset
             else:
                 runs.append([opset, opset, found])
@@ -120,6 +126,7 @@ def limits(found: Signature) -> Iterator[tuple[str, str, str]]:
             both = where_given(first, where_given(other, f"in.{first.name}.dtype == in.{other.name}.dtype"))
             yield f"same-{other.name}", both, f"{other.name} must have the type of {first.name}"
     yield from parameters([one for one in found.inputs if one.group is None and one.const])
+    yield "names", f"all(name in {list(found.names)} for name in named)", f"it takes {listed(found.names, 'and')} only"
 
 
 def parameters(fixed: Sequence[Input]) -> Iterator[tuple[str, str, str]]:

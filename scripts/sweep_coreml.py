@@ -39,7 +39,8 @@ def variables(inputs: Inputs) -> dict[str, Any]:
 
 
 def cases(found: Any) -> Iterator[Inputs]:
-    """Everything required at its first type, then one thing changed at a time; each optional input with each type."""
+    """Everything required at its first type, then one thing changed at a time; each optional input with each type;
+    and one more that the operation does not have."""
     tensors = [one for one in found.inputs if one.types is not None]
     base = {one.name: (preferred(one.types), one.const) for one in tensors if not one.optional}
     yield base
@@ -54,6 +55,7 @@ def cases(found: Any) -> Iterator[Inputs]:
             whole = {other.name: (one.types[0], other.const) for other in tensors if other.group == one.group}
             yield {**base, **whole}
             yield {**base, **whole, one.name: (one.types[-1], one.const)}
+    yield {**base, "unheard_of": ("float32", False)}
 
 
 def preferred(types: tuple[str, ...]) -> str:

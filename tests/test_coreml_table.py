@@ -75,6 +75,8 @@ CONV = {"x": ("float32", False), "weight": ("float32", True), "bias": ("float32"
         ("scaled_dot_product_attention", 18, dict.fromkeys(("query", "key", "value"), ("float32", False)), "supported"),
         ("add", 15, {"x": ("float32", False), "y": ("float16", False)}, "rejected"),
         ("no_such_operation", 26, {}, "rejected"),
+        ("upsample_bilinear", 15, {"x": ("float32", False), "half_pixel_centers": ("bool", True)}, "rejected"),
+        ("upsample_bilinear", 16, {"x": ("float32", False), "half_pixel_centers": ("bool", True)}, "supported"),
     ],
 )
 def test_what_each_opset_brought(table, op, opset, inputs, verdict):
@@ -155,8 +157,12 @@ def branches(x):
     small = mb.less(x=mb.reduce_sum(x=x, axes=[0, 1], keep_dims=False), y=0.0)
     return mb.cond(pred=small, _true_fn=lambda: mb.relu(x=x), _false_fn=lambda: mb.topk(x=x, k=3)[0])
 
+@mb.program(input_specs=[F(2, 3)], opset_version=ct.target.iOS15)
+def single(x):  # a list of one value looks like that value in the file
+    return mb.relu(x=mb.stack(values=(x,), axis=0))
+
 OPSETS = {15: ("CoreML5", 6), 16: ("CoreML6", 7), 17: ("CoreML7", 8), 18: ("CoreML8", 9)}
-for name, program, made in (("bias", variable_bias, 17), ("attention", attention, 18), ("branches", branches, 15)):
+for name, program, made in (("bias", variable_bias, 17), ("attention", attention, 18), ("branches", branches, 15), ("single", single, 15)):
     target = getattr(ct.target, f"iOS{made}")
     package = ct.convert(program, convert_to="mlprogram", minimum_deployment_target=target, skip_model_load=True,
                          compute_precision=ct.precision.FLOAT32)

@@ -78,6 +78,7 @@ X, DYNAMIC, NO_RANK = tensor(), tensor(shape=(1, None, 8, 3)), tensor(shape=None
         ("exists(attr.beta)", False),
         ("written(attr.beta)", False),
         ("arity == 1 and len(inputs) == 1", True),
+        ("all(name in ['x'] for name in named)", True),
         ("known(attr.beta, 7) == 7 and known(in[0].shape[-1], 7) == 3", True),
         ("all(known(d, 1) > 0 for d in in[0].shape)", True),
         ("-1 in [-1, 2]", True),

@@ -189,6 +189,8 @@ def _name(tree: Tree, scope: Scope) -> Any:
             return scope.node.graph
         case "arity":
             return len(scope.node.inputs)
+        case "named":
+            return list(scope.node.input_names)
         case "inside":
             within = (scope.edges.nodes.get(number, ()) for number in scope.node.subgraphs)
             return [_verdict(node, scope) for nodes in within for node in nodes]
@@ -363,7 +365,7 @@ _HEADS: dict[str, Callable[[Tree, Scope], Any]] = {
     "var": lambda t, s: s.bound[t[1]],
     "held": lambda t, _: t[1],
     **dict.fromkeys(
-        ("inputs", "outputs", "op", "op_version", "graph", "arity", "inside", "given_back", "captures"), _name
+        ("inputs", "outputs", "op", "op_version", "graph", "arity", "named", "inside", "given_back", "captures"), _name
     ),
     **dict.fromkeys((*_BINARY, "not in"), _binary),
 }

@@ -94,7 +94,9 @@ PLAIN_FUNCTIONS = frozenset(
     }
 )
 FUNCTIONS = TENSOR_FUNCTIONS | PLAIN_FUNCTIONS
-NAMES = frozenset({"inputs", "outputs", "op", "op_version", "graph", "arity", "inside", "given_back", "captures"})
+NAMES = frozenset(
+    {"inputs", "outputs", "op", "op_version", "graph", "arity", "named", "inside", "given_back", "captures"}
+)
 LONGEST = 4000  # characters of one limit
 
 _TOKEN = re.compile(

@@ -84,6 +84,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "op": lambda: "op",
     "op_version": lambda: "op version",
     "arity": lambda: "number of inputs",
+    "named": lambda: "names of the inputs",
     "inside": lambda: "the verdicts within it",
     "given_back": lambda: "an input of its graph is also an output",
     "captures": lambda: "its graphs read constants of the graph around them",
