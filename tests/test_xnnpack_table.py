@@ -14,6 +14,7 @@ from edgecheck.model.graph import Graph, Model, Node, Quantization, Tensor
 from edgecheck.oracles import ask, tflite_probe
 from edgecheck.oracles.litert_xnnpack import _Step, delegated
 from edgecheck.probing.programs import Stored
+from edgecheck.probing.replay import model_of
 from edgecheck.tables import bundle
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +39,7 @@ def stored():
 def test_stored_probes_are_judged_as_they_were_measured(target, stored):
     wrong = []
     for row in stored:
-        (judged,) = check(tflite_probe.read(row.get("model") or row["spec"]), target)
+        (judged,) = check(model_of(row.get("model") or row["spec"], "tflite"), target)
         if judged.verdict != row["verdict"] and not NOT_DESCRIBED & {row["op"], row["probe"]}:
             wrong.append((row["probe"], judged.verdict, row["verdict"], judged.reason))
     assert len(stored) > 800
