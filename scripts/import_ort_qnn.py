@@ -47,7 +47,8 @@ CLIPPED = (*ONE, *TWO_ALIKE, *ALL, *HALF_OPEN, "BatchNormalization", "Where")
 LAYOUT = {
     "LRN": "in[0].rank in [3, 4] and static(in[0])",
     "InstanceNormalization": "in[0].rank in [3, 4] and static(in[0])",
-    "GridSample": "static(in[0]) and known(attr.mode, 'linear') in ['linear', 'bilinear', 'nearest']",
+    "GlobalAveragePool": "static(in[0]) and in[0].rank in 3..5",
+    "GridSample": "static(in[0]) and static(in[1]) and known(attr.mode, 'linear') in ['linear', 'bilinear', 'nearest']",
     "MaxPool": "static(in[0]) and not exists(out[1]) and in[0].rank in [3, 4] "
     "and all(d == 1 for d in known(attr.dilations, [1]))",
     "ConvTranspose": "static(in[0]) and all(d == 1 for d in known(attr.dilations, [1]))",

@@ -224,7 +224,7 @@ def evidence(sweeps: list[Path]) -> None:
                 here[key] = status
                 if not newest or newest.get(key) not in (None, status):
                     rows.append(probe(registry, case, status, message))
-        chosen = with_limits(list(some_of([row for row in rows if row], 3 if not newest else 2)))
+        chosen = with_limits(list(some_of([row for row in rows if row], 2)))
         newest = newest or here
         target = EVIDENCE / f"onnxruntime-{registry.version}.jsonl"
         target.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in chosen))
@@ -248,7 +248,7 @@ def probe(registry: Any, case: list[Any], status: str, message: str) -> dict[str
     label = " ".join(f"{letter}={importer.dtype(one)}" for letter, one in types.items())
     return {"target": "ort-cpu", "op": op, "limit": "", "side": "inside" if status == "ok" else "outside",
              "probe": f"{name}-{since} {label}{' full' if full else ''}".strip(),
-             "verdict": "supported" if status == "ok" else "rejected", "reason": message.partition(" : ")[2][:80],
+             "verdict": "supported" if status == "ok" else "rejected", "reason": message.partition(" : ")[2].partition(" node with")[0][:80],
              "oracle": "onnxruntime", "version": registry.version, "date": SEEN,
              "op_version": since, "inputs": shown(schema.inputs), "outputs": shown(schema.outputs)}  # fmt: skip
 
@@ -285,13 +285,16 @@ def short_version(row: dict[str, Any]) -> str:
 
 
 def some_of(rows: list[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
-    """At most `most` of each operator, schema version and side, spread over the types."""
+    """At most `most` of each operator, schema version and side, spread over the types; of what an older schema takes, one."""
+    newest: dict[str, int] = {}
+    for row in rows:
+        newest[row["op"]] = max(newest.get(row["op"], 0), row["op_version"])
     groups: dict[tuple[str, int, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[row["op"], row["op_version"], row["side"]].append(row)
-    for group in groups.values():
-        step = max(1, len(group) // most)
-        yield from group[::step][:most]
+    for (op, since, side), group in groups.items():
+        few = 1 if side == "inside" and since != newest[op] else most
+        yield from group[:: max(1, len(group) // few)][:few]
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: What a CPU kernel refuses in every run, whatever the values: types, ranks and attributes that its constructor does
 #: not look at.
 EVERY_RUN = re.compile(
-    r"NOT_IMPLEMENTED|does not support double|conv_integer\.cc|ConvInteger::Compute"
+    r"NOT_IMPLEMENTED|does not support double"
     r"|Dilation not supported for AutoPadType|Unsupported pooling size|Unsupported kernel dimension"
     r"|Only support GridSample Cubic mode|lrn\.cc.*NumDimensions\(\) == 4|fmod attribute must be true for floating"
     r"|data type is not supported with Scatter"
@@ -28,7 +28,8 @@ EVERY_RUN = re.compile(
 )
 #: What it refuses for sizes, which are those of every run where the model's are known and no input holds sizes.
 _EVERY_SIZE = re.compile(
-    r"MatmulInteger : input1 zero point must be|mode only supports"
+    r"MatmulInteger : input1 zero point must be|conv_integer\.cc|ConvInteger::Compute|mode only supports"
+    r"|total_sequence_length \(between attn_mask and|is not defined for empty set with bool type"
     r"|Explicit output_shape is inconsistent with input spatial"
 )
 #: What it refuses for the sizes behind batch and channels, whatever these two are.

@@ -4,12 +4,14 @@ A file is cut into its operators, with the DequantizeLinear and QuantizeLinear t
 them, and a session is made with a handful of them side by side. It has two stages: the provider's partitioner says
 which nodes it wants, then they are compiled for the chip. Where no session comes of it, each half is asked alone, down
 to the operator. `fallback` is a node left to the CPU; `rejected` one that was taken and then did not compile, so that
-no session can be made, or that neither the provider nor the CPU has. Qualcomm's binaries come under their own terms;
-only verdicts are kept.
+no session can be made, or that neither the provider nor the CPU has: in a small file what is left to the CPU is also
+run there once, alone, for what a kernel refuses only then. Qualcomm's binaries come under their own terms; only
+verdicts are kept.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 from edgecheck.model import formats
 from edgecheck.model.clips import needless
 from edgecheck.model.graph import Node, Tensor
-from edgecheck.oracles import Answer, isolated, onnx_probe
+from edgecheck.oracles import Answer, isolated, onnx_probe, ort_cpu
 from edgecheck.oracles.onnx_cut import Neighbours, describe
 
 NAME = "onnxruntime-qnn"
@@ -48,6 +50,7 @@ _PROVIDER = "QNNExecutionProvider"
 _TOGETHER = 24  # operators in one session
 _LARGE = 1 << 24  # bytes of constants in one session
 _SECONDS = 120.0
+_MOST_RUN = 64  # operators of a file whose operators are run on the CPU
 #: What a session says of a file that is wrong, whoever runs it.
 _INVALID = (
     "INVALID_GRAPH", "Type Error", "TypeInferenceError", "ShapeInferenceError", "is not a registered function/op",
@@ -75,6 +78,9 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     specs = [None if node.op == "Constant" else _described(node, around) for node in nodes]
     groups = _groups([(i, spec) for i, spec in enumerate(specs) if spec is not None and not _still(spec)])
     found = {i: one for group in groups for i, one in _asked(group, options)}
+    if len(nodes) <= _MOST_RUN:
+        left = [(i, spec) for i, spec in enumerate(specs) if spec is not None and found.get(i, ("",))[0] == "fallback"]
+        found |= {i: _run_on_cpu(spec, found[i]) for i, spec in left}
     found |= {i: _STILL for i, spec in enumerate(specs) if spec is not None and _still(spec)}
     missing: Found = ("inconclusive", "it cannot be cut out of its model")
     found |= {i: _INITIALIZER for i, node in enumerate(nodes) if node.op == "Constant"}
@@ -205,6 +211,15 @@ def _asked(group: Sequence[tuple[int, Spec]], options: Mapping[str, str]) -> Ite
         half = (len(group) + 1) // 2
         yield from _asked(group[:half], options)
         yield from _asked(group[half:], options)
+
+
+def _run_on_cpu(spec: Spec, found: Found) -> Found:
+    """What was found of an operator that is left to the CPU; rejected where the CPU refuses every run of it."""
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        file.write(onnx_probe.write(together([spec])))
+        file.flush()
+        told = ort_cpu.run_refusal(Path(file.name))
+    return found if told is None else ("rejected", f"{found[1]}, where every run fails: … {told[-120:]}")
 
 
 def together(specs: Sequence[Spec]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ _SAME = (
     "Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu Trilu "
     "com.microsoft::BiasGelu com.microsoft::FastGelu com.microsoft::Gelu com.microsoft::QLinearLeakyRelu "
     "com.microsoft::QLinearSigmoid com.microsoft::QLinearSoftmax com.microsoft::QuickGelu "
+    "com.microsoft::RotaryEmbedding com.microsoft::Trilu "
     "com.microsoft::SkipLayerNormalization com.microsoft::SkipSimplifiedLayerNormalization"
 )
 
@@ -215,9 +216,16 @@ def matmul(c: Call) -> None:
         c.put(0, dtype="float32")
     else:
         c.put(0, dtype=c.dtype(7 if second == 3 else 0))
-    if any(c.attrs.get(f"trans{name}") for name in ("A", "B", "BatchA", "BatchB")):
+    if c.attrs.get("transBatchA") or c.attrs.get("transBatchB"):
         raise Unknown
-    c.put(0, shape=multiplied(c.shape(0), c.shape(second)))
+    c.put(
+        0, shape=multiplied(_turned(c.shape(0), c.attrs.get("transA")), _turned(c.shape(second), c.attrs.get("transB")))
+    )
+
+
+def _turned(shape: Shape, turn: object) -> Shape:
+    """The shape with its last two dimensions exchanged; a vector stays."""
+    return (*shape[:-2], shape[-1], shape[-2]) if turn and len(shape) > 1 else shape
 
 
 def multiplied(a: Shape, b: Shape) -> Shape:
@@ -358,6 +366,15 @@ def attention(c: Call) -> None:
     elif len(query) == len(values) == 3 and values[2] is not None:
         heads, of_values = c.attr_int("q_num_heads"), c.attr_int("kv_num_heads")
         c.put(0, shape=(*query[:2], heads * (values[2] // of_values)))
+
+
+@rule("com.microsoft::GroupQueryAttention")
+def group_query_attention(c: Call) -> None:
+    """The present keys and values are of the past's type; without a past, of the query's."""
+    c.put(0, dtype=c.dtype(0))
+    for i in (1, 2):
+        c.put(i, dtype=c.dtype(i + 2) or c.dtype(0))
+    c.put(0, shape=c.shape(0) if c.has(1) else None)
 
 
 @rule("ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleRegressor")

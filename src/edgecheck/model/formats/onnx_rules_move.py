@@ -172,7 +172,7 @@ def gather_elements(c: Call) -> None:
     c.put(0, shape=c.shape(1))
 
 
-@rule("GatherND")
+@rule("GatherND", "com.microsoft::GatherND")
 def gather_nd(c: Call) -> None:
     c.put(0, dtype=c.dtype(0))
     shape, indices = c.shape(0), c.shape(1)

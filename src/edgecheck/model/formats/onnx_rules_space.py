@@ -178,7 +178,7 @@ def _over(dim: int | None, by: int) -> int | None:
     return None if dim is None or dim % by else dim // by
 
 
-@rule("GridSample")
+@rule("GridSample", "com.microsoft::GridSample")
 def grid_sample(c: Call) -> None:
     c.put(0, dtype=c.dtype(0))
     c.put(0, shape=(*c.shape(0)[:2], *c.shape(1)[1:-1]))
