@@ -193,8 +193,9 @@ def _of_layers(network: Any, ios: int, too_new: str | None) -> Iterator[Answer]:
         for index, layer in enumerate(here.layers):
             kind = layer.WhichOneof("layer")
             refusal = too_new or (_needs_14(layer) if ios < 14 else None)
-            verdict = "rejected" if refusal else "supported"
-            yield Answer(graph=graph, index=index, op=f"nn::{kind}", verdict=verdict, reason=refusal or "")
+            verdict = "rejected" if refusal else "inconclusive" if kind == "custom" else "supported"
+            reason = refusal or ("its implementation is in no file" if kind == "custom" else "")
+            yield Answer(graph=graph, index=index, op=f"nn::{kind}", verdict=verdict, reason=reason)
             fields = {"branch": ("ifBranch", "elseBranch"), "loop": ("conditionNetwork", "bodyNetwork")}.get(
                 kind or "", ()
             )
