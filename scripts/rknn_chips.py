@@ -144,6 +144,15 @@ _TURNED_3566 = (
     " or (attr.perm in [[0, 1, 3, 2], [3, 1, 0, 2]] and in[0].shape[0] == 1 and in[0].shape[2] == 1 and in[0].shape[1] % 8 == 0)"
 )
 
+_READ_AS_BYTES = "(out[0].consumers != [] and all(c in ['QuantizeLinear', 'Relu', 'Clip'] for c in out[0].consumers))"
+#: Floats beside 8-bit integers: the toolkit does not quantise what brings its own scales, and this chip has no floats.
+_ALL_QUANTISED = no(
+    "all-quantised",
+    "(in[0].producer == 'DequantizeLinear' and in[1].producer == 'DequantizeLinear' and " + _READ_AS_BYTES + ")"
+    " or (in[0].producer != 'DequantizeLinear' and in[1].producer != 'DequantizeLinear' and (out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)))",
+    "in a file that brings its own scales, input, weights and result must all be quantised: the chip has no floats",
+    "quantise the weights and the result too, or none of the file",
+)
 _TURNED_1103 = (
     cpu("columns", "in[0].rank not in 2..3 or attr.perm not in [[1, 0], [0, 2, 1]] or in[0].shape[-1] <= 8192 or in[0].shape[-2] <= 16 or (in[0].shape[-2] % 8 == 0 and in[0].shape[-1] % 8 == 0)",
         "a matrix of more than 8192 columns is turned on the CPU unless both sizes are multiples of 8", "turn parts of at most 8192 columns"),
@@ -216,11 +225,12 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "Pow": tuple(replace(one, require="value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
         "Transpose": tuple(
             replace(one, require=f"in[0].rank != 4 or in[0].shape[0] == 1 or ({one.require})", say="several images in this order run on the CPU unless the width is a multiple of 4") if one.id == "order" else one
-            for one in (*NPU["Transpose"], *_TURNED_1103) if one.id not in ("few-channels", "matrix", "matrices", "long")
+            for one in (*(replace(one, require=one.require.replace("<= 8192", "<= (16384 if attr.perm == [0, 2, 1, 3] else 8192)")) if one.id == "plane" else one for one in NPU["Transpose"]), *_TURNED_1103) if one.id not in ("few-channels", "matrix", "matrices", "long")
         ),
         "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or (" + NPU["Cast"][0].require.replace(", 'int32'", "") + ")"),),
         "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
-        "ConvTranspose": tuple(one for one in NPU["ConvTranspose"] if one.id != "strides"),
+        "Conv": (_ALL_QUANTISED, *NPU["Conv"]),
+        "ConvTranspose": (_ALL_QUANTISED, *(one for one in NPU["ConvTranspose"] if one.id != "strides")),
         "Pad": tuple(replace(one, require=one.require.replace(LANE, "16"), say=one.say.replace("16 bytes", "16")) if one.id == "no-channels" else one for one in NPU["Pad"]),
         "And": (), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), next(one for one in NPU["Div"] if one.id == "mixed-shapes"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
         **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op] if one.id != "pixels") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},

@@ -181,6 +181,31 @@ def test_conversions_and_what_stands_beside_them(asked, verdicts):
     assert [one.verdict for one in check(model, point(bundle.load("rknn-rk3588")))] == verdicts
 
 
+def convolution(*, weight=True, after=True):
+    """Between DequantizeLinear and QuantizeLinear, its weight as 8-bit integers or floats."""
+    one = {"n": "s", "t": "float32", "s": [], "c": [0.5]}
+    zero = {"n": "z", "t": "int8", "s": [], "c": [0]}
+    w = {"n": "w", "t": "float32", "s": [8, 8, 3, 3]}
+    x, y = {"n": "x", "t": "float32", "s": [1, 8, 12, 12]}, {"n": "y", "t": "float32", "s": [1, 8, 10, 10]}
+    before = [{"op": "DequantizeLinear", "i": [{"n": "q", "t": "int8", "s": [1, 8, 12, 12]}, one, zero], "o": [x]}]
+    if weight:
+        before.append(
+            {"op": "DequantizeLinear", "i": [{**w, "n": "v", "t": "int8", "c": {"f": 3}}, one, zero], "o": [w]}
+        )
+    read = {"op": "QuantizeLinear", "i": [y, one, zero], "o": [{"n": "r", "t": "int8", "s": [1, 8, 10, 10]}]}
+    own = {"op": "Conv", "opset": 13, "i": [x, w if weight else {**w, "c": {"f": 0.5}}], "o": [y], "before": before}
+    return own | ({"after": [read]} if after else {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict"),
+    [(convolution(), "supported"), (convolution(weight=False), "rejected"), (convolution(after=False), "rejected")],
+)
+def test_the_rv1103_has_no_floats_beside_integers(asked, verdict):
+    judged = {target: replay.of_spec(asked, point(bundle.load(target))).verdict for target in CHIPS}
+    assert judged == {"rknn-rk3588": "supported", "rknn-rk3566": "supported", "rknn-rv1103": verdict}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_limits_on_both_sides(case):
     asked, *expected = CASES[case]

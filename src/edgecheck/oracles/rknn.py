@@ -57,6 +57,8 @@ _LAST_OPSET = 19
 #: Operators whose inputs behind the first are weights, and how large these are at least.
 _WEIGHED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization")
 _FEW = 16
+#: A result that is quantised behind the clipping that belongs to it.
+_CLIPPED = dict.fromkeys(("Conv", "ConvTranspose"), (("Relu", "QuantizeLinear"), ("Clip", "QuantizeLinear")))
 _EDGES = ("InputOperator", "OutputOperator")
 _LAYOUT = ("Reshape", "Transpose", "exDataConvert")
 _OF_LAYOUT = (
@@ -93,7 +95,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
             for node in formats.read(model).nodes
         ]
     judge = partial(_judged, chip=chip, seen={})
-    return onnx_alone.asking(judge, sizes=True)(model, target, settings)
+    return onnx_alone.asking(judge, sizes=True, patterns=_CLIPPED)(model, target, settings)
 
 
 def _refused_whole(model: Path, chip: str) -> str | None:
