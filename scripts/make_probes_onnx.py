@@ -17,7 +17,6 @@ import functools
 import json
 import random
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 
-from edgecheck.environments import cache  # noqa: E402
-from edgecheck.model import formats  # noqa: E402
-from edgecheck.oracles import isolated, onnx_cut, onnx_probe, onnx_wire  # noqa: E402
+import onnx_bases_move  # noqa: E402, F401
+from edgecheck.oracles import isolated, onnx_probe, onnx_wire  # noqa: E402
 from onnx_bases import BASES, Dice  # noqa: E402
+from onnx_node_tests import seeds  # noqa: E402
 
 Json = dict[str, Any]
 OPSETS = (7, 8, 9, 10, 11, 11, 12, 13, 13, 14, 15, 16, 17, 17, 17, 18, 18, 19, 20, 21, 22, 23, 24, 25)
@@ -48,61 +47,6 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "to": tuple(range(1, 27)),
     "dtype": (1, 6, 7, 10, 11),
 }  # fmt: skip
-
-
-def seeds() -> dict[str, list[Json]]:
-    """onnx's node tests of one operator each, by operator, with the values of their small inputs under "data"."""
-    import onnx
-
-    kept = cache() / f"onnx-node-tests-{onnx.__version__}.json"
-    if not kept.is_file():
-        found: dict[str, list[Json]] = {}
-        for name, content, arrays in _node_tests():
-            spec = _described(content)
-            if spec is not None and not spec.get("before") and not spec.get("after"):
-                _keep_data(spec, arrays)
-                found.setdefault(onnx_probe.name(spec), []).append({"test": name, **spec})
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found))
-    loaded: dict[str, list[Json]] = json.loads(kept.read_text())
-    return loaded
-
-
-def _node_tests() -> Iterator[tuple[str, bytes, list[Any]]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # making them overflows on purpose
-        from onnx.backend.test.case.node import collect_testcases
-
-        every = collect_testcases(None)
-    for one in every:
-        arrays = list(one.data_sets[0][0]) if one.data_sets else []
-        yield one.name, one.model.SerializeToString(), arrays
-
-
-def _described(content: bytes) -> Json | None:
-    """A model of one node as a stored description."""
-    import tempfile
-
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-        file.write(content)
-        file.flush()
-        model = formats.read(Path(file.name))
-        if len(model.graphs[0].nodes) != 1:
-            return None
-        spec = onnx_cut.describe(model.graphs[0].nodes[0], onnx_cut.Neighbours(model))
-        return None if spec is None else onnx_cut.stored(spec)
-
-
-def _keep_data(spec: Json, arrays: list[Any]) -> None:
-    """Each free input's value from the test, where it is small and plain."""
-    free = [one for one in spec["i"] if one is not None and "c" not in one]
-    for one, array in zip(free, arrays):
-        if getattr(array, "size", 1 << 20) <= 64 and getattr(array, "dtype", None) is not None:
-            values = array.reshape(-1).tolist()
-            if all(isinstance(v, (int, float, bool)) for v in values) and not one["t"].startswith(
-                ("float8", "float4", "bf")
-            ):
-                one["data"] = [float(f"{v:.5g}") if isinstance(v, float) else int(v) for v in values]
 
 
 @functools.cache
