@@ -91,6 +91,30 @@ def test_the_native_accelerator_takes_more():
     assert of_spec(spec, point(bundle.load("litert-gpu-mldrift"))).verdict == "supported"
 
 
+@pytest.mark.parametrize(
+    ("attributes", "verdict", "limit"),
+    [
+        ({"epsilon": 1e-5, "sub_type": 1}, "supported", None),
+        ({"epsilon": 1e-5, "sub_type": 1, "_TENSOR_V1_reduction_axes": (1,)}, "fallback", "axes"),
+        ({"epsilon": 1e-5, "sub_type": 0}, "fallback", "attributes"),
+        ({"epsilon": 1e-5, "sub_type": 0, "num_groups": 2, "channel_axis": 1}, "fallback", "channels-last"),
+    ],
+)
+def test_a_normalisation_that_stands_as_a_composite(attributes, verdict, limit):
+    """The browser runs it; the native accelerator takes it too and then crashes, so nothing is said of it there."""
+    tensor = {"t": "float32", "s": [1, 4, 8]}
+    spec = {
+        "op": "STABLEHLO_COMPOSITE",
+        "a": {"name": "odml.group_norm", "decomposition_subgraph_index": 1, "composite_attributes": attributes},
+        "i": [tensor],
+        "o": [tensor],
+    }
+    one = of_spec(spec, target())
+    assert (one.verdict, one.limit) == (verdict, limit)
+    native = of_spec(spec, point(bundle.load("litert-gpu-mldrift")))
+    assert native.verdict == ("unknown" if verdict == "supported" else verdict)
+
+
 def test_it_speaks_of_every_operator_of_the_native_table():
     assert set(bundle.load("litert-webgpu").ops) == set(bundle.load("litert-gpu-mldrift").ops)
 
