@@ -108,7 +108,10 @@ def test_made_up_values_and_crashes_are_no_refusal() -> None:
         "killed by SIGSEGV",
     )
     values = ("read_variable.cc:67 variable != nullptr was not true.", "max_index < num_segments_ was not true.")
-    shapes = ("Output shape must be broadcastable from input shape.", "Node number 0 (SPARSE_TO_DENSE) failed to invoke.")
+    shapes = (
+        "Output shape must be broadcastable from input shape.",
+        "Node number 0 (SPARSE_TO_DENSE) failed to invoke.",
+    )
     for said in (*values, *shapes):
         assert litert_cpu.judged(Ran(value=["invoke", said], text="", failure=None))[0] == "invalid"
     missing = Ran(value=["load", "Didn't find op for builtin opcode 'ADD' version '6'."], text="", failure=None)
