@@ -153,6 +153,13 @@ _ALL_QUANTISED = no(
     "in a file that brings its own scales, input, weights and result must all be quantised: the chip has no floats",
     "quantise the weights and the result too, or none of the file",
 )
+#: The same of matrices ends in a time-out or an abort of the compiler: neither is evidence.
+_COMPILER_LOST = Limit(
+    id="all-quantised",
+    say="beside floats in a file that brings its own scales the compiler gives no answer: quantise all of its inputs and its result",
+    require=_ALL_QUANTISED.require.replace(", 'Relu', 'Clip'", ""),
+    otherwise="opaque",
+)
 _TURNED_1103 = (
     cpu("columns", "in[0].rank not in 2..3 or attr.perm not in [[1, 0], [0, 2, 1]] or in[0].shape[-1] <= 8192 or in[0].shape[-2] <= 16 or (in[0].shape[-2] % 8 == 0 and in[0].shape[-1] % 8 == 0)",
         "a matrix of more than 8192 columns is turned on the CPU unless both sizes are multiples of 8", "turn parts of at most 8192 columns"),
@@ -230,6 +237,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or (" + NPU["Cast"][0].require.replace(", 'int32'", "") + ")"),),
         "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
         "Conv": (_ALL_QUANTISED, *NPU["Conv"]),
+        **{op: (*NPU[op], _COMPILER_LOST) for op in ("MatMul", "Gemm")},
         "ConvTranspose": (_ALL_QUANTISED, *(one for one in NPU["ConvTranspose"] if one.id != "strides")),
         "Pad": tuple(replace(one, require=one.require.replace(LANE, "16"), say=one.say.replace("16 bytes", "16")) if one.id == "no-channels" else one for one in NPU["Pad"]),
         "And": (), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), next(one for one in NPU["Div"] if one.id == "mixed-shapes"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
