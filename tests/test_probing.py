@@ -253,6 +253,8 @@ def test_an_answer_in_another_file_is_overtaken_too(tmp_path, monkeypatch):
     evidence.write(tmp_path / "one-1.jsonl", [row, stays])
     evidence.drop_overtaken([row | {"verdict": "rejected"}, stays | {"verdict": "inconclusive"}])
     assert list(evidence.read(tmp_path / "one-1.jsonl")) == [stays]
+    again = stays | {"limit": "now-named", "side": "inside"}
+    assert evidence.not_stored([again, row, stays | {"verdict": "rejected"}]) == [row, stays | {"verdict": "rejected"}]
 
 
 def test_an_answer_that_is_missing_is_inconclusive():

@@ -101,6 +101,16 @@ def drop_overtaken(again: Sequence[Row]) -> None:
             write(path, left)
 
 
+def not_stored(rows: Sequence[Row]) -> list[Row]:
+    """The rows without those whose model and answer stand in a file already, maybe of another limit or side."""
+
+    def said(row: Row) -> tuple[str, str]:
+        return question({**row, "limit": ""}), row["verdict"]
+
+    there = {said(row) for target in {row["target"] for row in rows} for row in of_target(target)}
+    return [row for row in rows if said(row) not in there]
+
+
 def question(row: Mapping[str, Any]) -> str:
     """What a row asked, as a key: the target, its point and settings, and the model."""
     asked = described(row) or {key: row.get(key) for key in ("op", "op_version", "inputs", "outputs")}
