@@ -119,7 +119,8 @@ def _probes(arguments: argparse.Namespace, witness: Witness, target: TargetPoint
     path = arguments.out
     if kept and path is None:
         evidence.drop_overtaken(rows)
-        kept = evidence.not_stored(kept)
+        if "recorded" in (arguments.sources or ""):
+            kept = evidence.not_stored(kept)
         path = evidence.file_for(witness.module, witness.name, witness.version, target.table.id)
     path = path if kept else None
     if path is not None:
