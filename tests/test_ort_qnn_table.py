@@ -16,7 +16,7 @@ from edgecheck.oracles import ask, onnx_probe, ort_qnn
 from probe_evidence import evidence, table
 
 Spec = dict[str, Any]
-STORED = "onnxruntime-qnn-2.7.0.jsonl"
+STORED = "ort_qnn-2.7.0.jsonl"
 X: Spec = {"t": "float32", "s": [1, 3, 8, 8], "n": "x"}
 
 

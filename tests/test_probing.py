@@ -225,7 +225,15 @@ def test_verdicts_of_a_model_are_packed_and_come_back():
 
 def test_what_is_asked_again_and_answered_otherwise_does_not_stay():
     def row(name, verdict, **more):
-        return {"target": "mnn", "op": "X", "limit": "", "probe": name, "verdict": verdict, "spec": {"op": name}, **more}
+        return {
+            "target": "mnn",
+            "op": "X",
+            "limit": "",
+            "probe": name,
+            "verdict": verdict,
+            "spec": {"op": name},
+            **more,
+        }
 
     old = [row("a", "rejected"), row("b", "rejected"), row("c", "supported"), row("d", "supported", differs="why")]
     again = [row("a", "invalid"), row("b", "inconclusive"), row("d", "supported")]
