@@ -154,6 +154,12 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
         refused("contiguous", 'attr.memory_format in ["contiguous", 0]', "only the contiguous memory format is taken"),
     )
     own["aten.where.self"] = (refused("one-dtype", "in[1].dtype == in[2].dtype", "both choices must be of one dtype"),)
+    pairs = "of complex numbers it becomes their view as pairs, which stays outside"
+    own["aten.real.default"] = (
+        Limit(
+            id="real-numbers", require='in[0].dtype not in ["complex64", "complex128"]', say=pairs, source="registry"
+        ),
+    )
     own["aten.prelu.default"] = (
         refused("rank-4", "in[0].rank == 4 or in[1].size == 1", "one slope for all channels, or an input of rank 4"),
         refused("constant-slope", "computed(in[1])", "the slopes are constants of the program"),

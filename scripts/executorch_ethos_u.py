@@ -55,7 +55,7 @@ def ethos_u(site: Path) -> Backend:
     for op in ("aten.zeros.default", "aten.ones.default"):
         place[op], own[op] = place[full], limits[full]
     place["aten.copy_.default"], own["aten.copy_.default"] = place["aten.copy.default"], limits["aten.copy.default"]
-    return Backend(place=place, limits=limits, own=own, whole=frozenset({"aten.zeros.default", "aten.ones.default"}))
+    return Backend(place=place, limits=limits, own=own, whole=WHOLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,14 @@ FLOATS = '["float32", "float16", "bfloat16", "float64"]'
 U85 = json.dumps([f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)])
 ACTIVATIONS = json.dumps(FUSED)
 LAYERS = json.dumps(
-    ["aten.linear.default", *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding"))]
+    [
+        "aten.linear.default",
+        "aten.conv_transpose2d.input",
+        *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding")),
+    ]
 )
+#: What a quantised program's partitioner keeps as it is (ops_to_not_decompose_if_quant_op), or makes itself.
+WHOLE = frozenset({"aten.hardsigmoid.default", "aten.ones.default", "aten.zeros.default"})
 ETHOS_BORDER = {
     "quantize": Limit(
         id="border", require='in[0].producer != "" and maker_supported(in[0])',

@@ -172,7 +172,11 @@ def xnnpack(site: Path) -> Backend:
         "aten.mm.default": (*always, Limit(id="static-weight", require="const(in.mat2)", say="the second matrix must be a constant of the program", source=weight.source)),
         "aten.matmul.default": (*always, fixed, Limit(id="static-weight", require="in[1].rank == 2 and in[0].rank >= 2 and const(in[1])", say="the second factor must be a constant matrix; two factors of more dimensions leave an expand outside", source=weight.source, help="use torch.bmm for batches"),
                                 Limit(id="in-order", require=f"in[0].rank <= 2 or in[0].producer not in {TURNED} or len([n for n in in[0].shape if n > 1]) < 2", say="a factor that was transposed just before is not folded into a matrix, so that an expand stays outside", source="exir", help="call .contiguous() on it, or use torch.nn.functional.linear")),
-        "aten.prelu.default": (*always, Limit(id="static-weight", require="const(in.weight)", say="the weight must be a constant of the program", source=at(folder / "node_configs.py", "Prelu weight must be"))),
+        "aten.prelu.default": (
+            *always,
+            Limit(id="static-weight", require="const(in.weight)", say="the weight must be a constant of the program", source=at(folder / "node_configs.py", "Prelu weight must be")),
+            Limit(id="four-dimensions", when="const(in.weight)", require="in[0].rank == 4", otherwise="rejected", say="only over four dimensions: the partitioner takes the others, and the lowering then fails on them", source=f"channels:{line_of(site / 'executorch/backends/xnnpack/_passes/channels_last_tagged_reshape_pass.py', 'Attempting to convert non-NHWC')}", help="write it as relu(x) - weight * relu(-x), or give it four dimensions with x[:, :, None, None]"),
+        ),
         "aten.pow.Tensor_Scalar": (*always, Limit(id="square", require="whole(attr.exponent) and attr.exponent == 2", say="the exponent must be the whole number 2", source=at(generic, "only support power == 2"), help="write x ** 2, or x * x * x")),
         "aten.gelu.default": (*always, Limit(id="gelu-float32", require='in[0].dtype == "float32"', say="GELU is taken in float32 only", source=at(generic, "GELU does not support fp16"))),
         "aten.softmax.int": (*always, last), "aten._softmax.default": (*always, last),
