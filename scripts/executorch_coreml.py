@@ -169,7 +169,11 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
             refused("written", require, "coremltools wants an argument written that torch leaves out at its default"),
         )
     own |= dict.fromkeys(("aten.adaptive_max_pool1d.default", "aten.adaptive_max_pool2d.default"), (VALUES_ONLY,))
-    alone = refused("an-input", "len(out[0].consumers) > 0", "a part without any input needs iOS 18")
+    alone = refused(
+        "an-input",
+        "len(out[0].consumers) > 1 or (len(out[0].consumers) == 1 and readers_supported(out[0]))",
+        "a part without any input needs iOS 18",
+    )
     own |= {op: (*own.get(op, ()), alone) for op in (*inputless(), *COREML_RANDOM) if op in place}
     place.pop("aten.pixel_unshuffle.default", None)
     for op in ("diagonal.default", "diagonal_copy.default", "acosh.default", "asinh.default", "rand.default"):
