@@ -141,9 +141,8 @@ def shape1(_: Scope, tensor: Tensor) -> Any:
     """The plain shape that a TFLite file stores and compilers read: 1 for a dynamic dimension, as converters write."""
     if tensor.shape is None:
         return Unknown(f"the rank of '{tensor.name}' is not known")
-    if tensor.stored is not None and len(tensor.stored) == len(tensor.shape):
-        return list(tensor.stored)
-    return [1 if dim is None else dim for dim in tensor.shape]
+    stored = tensor.stored or ()
+    return list(stored) if len(stored) == len(tensor.shape) else [1 if dim is None else dim for dim in tensor.shape]
 
 
 def shape4(scope: Scope, tensor: Tensor) -> Any:
