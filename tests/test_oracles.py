@@ -58,13 +58,15 @@ def answered(question: str) -> str:
 
 
 def test_a_lasting_child_answers_until_a_question_ends_it():
-    child = Lasting(answered, most=3)
-    first, second = child.ask("1", seconds=20), child.ask("2", seconds=20)
-    assert first.value.split()[0] == "1"
-    assert first.value.split()[2] == second.value.split()[2] != str(os.getpid())
-    assert child.ask("x", seconds=20).failure.startswith("ValueError")
-    assert child.ask("3", seconds=20).value.split()[2] != first.value.split()[2]
-    ended = child.ask("end", seconds=20)
-    assert (ended.failure, ended.text) == ("killed by SIGABRT", "told\n")
-    assert child.ask("hang", seconds=0.2).failure == "no answer in 0.2 s"
-    assert child.ask("4", seconds=20).text == ""
+    with Lasting(answered, most=3) as child:
+        first, second = child.ask("1", seconds=20), child.ask("2", seconds=20)
+        assert first.value.split()[0] == "1"
+        assert first.value.split()[2] == second.value.split()[2] != str(os.getpid())
+        assert child.ask("x", seconds=20).failure.startswith("ValueError")
+        assert child.ask("3", seconds=20).value.split()[2] != first.value.split()[2]
+        ended = child.ask("end", seconds=20)
+        assert (ended.failure, ended.text) == ("killed by SIGABRT", "told\n")
+        assert child.ask("hang", seconds=0.2).failure == "no answer in 0.2 s"
+        last = child.ask("4", seconds=20)
+    assert last.text == ""
+    assert not running(int(last.value.split()[2]))

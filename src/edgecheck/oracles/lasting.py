@@ -13,14 +13,17 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from edgecheck.lifetime import end_with_parent
 from edgecheck.oracles import Ran
 
 
 class Lasting:
-    """`call` takes a text without line ends and gives JSON types; a child answers `most` questions at most."""
+    """`call` takes a text without line ends and gives JSON types; a child answers `most` questions at most.
+
+    A context manager: its end is the child's.
+    """
 
     def __init__(self, call: Callable[[str], Any], *, most: int = 100) -> None:
         self._call, self._most, self._left, self._pid = call, most, 0, 0
@@ -43,6 +46,15 @@ class Lasting:
         told = self._text.read().decode(errors="replace")
         result = json.loads(line) if line else {"failure": failure}
         return Ran(value=result.get("value"), text=told, failure=result.get("failure"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The child has copies of all that this process has open: pipes stay open as long as it lives."""
+        if self._left:
+            self._end(True, 0)
+        self._text.close()
 
     def _start(self) -> None:
         asked, self._questions = os.pipe()
