@@ -259,7 +259,8 @@ def test_an_answer_in_another_file_is_overtaken_too(tmp_path, monkeypatch):
     row = {"target": "mnn", "op": "Abs", "probe": "a", "verdict": "supported", "spec": {"op": "Abs"}}
     stays = row | {"spec": {"op": "Add"}, "op": "Add"}
     evidence.write(tmp_path / "one-1.jsonl", [row, stays])
-    evidence.drop_overtaken([row | {"verdict": "rejected"}, stays | {"verdict": "inconclusive"}])
+    again = [row | {"verdict": "rejected"}, stays | {"verdict": "inconclusive"}]
+    evidence.drop_overtaken(again, [*evidence.files(), tmp_path / "none.jsonl"])
     assert list(evidence.read(tmp_path / "one-1.jsonl")) == [stays]
     again = stays | {"limit": "now-named", "side": "inside"}
     assert evidence.not_stored([again, row, stays | {"verdict": "rejected"}]) == [row, stays | {"verdict": "rejected"}]

@@ -115,18 +115,24 @@ def _probes(arguments: argparse.Namespace, witness: Witness, target: TargetPoint
     probes = _wanted(arguments, target)
     limits = {"jobs": arguments.jobs, "seconds": arguments.timeout, "say": on_stderr}
     rows = running.measured(witness, target, probes, **limits)
-    kept = running.worth_keeping(rows, target, arguments.keep) if arguments.keep else []
-    path = arguments.out
-    if kept and path is None:
-        evidence.drop_overtaken(rows)
-        if "recorded" in (arguments.sources or ""):
-            kept = evidence.not_stored(kept)
-        path = evidence.file_for(witness.module, witness.name, witness.version, target.table.id)
-    path = path if kept else None
-    if path is not None:
-        old = list(evidence.read(path)) if path.is_file() else []
-        evidence.write(path, _whole(evidence.standing(old, rows), kept, arguments.keep))
+    path = _stored(arguments, witness, target, rows) if arguments.keep else None
     return compared(rows, target.table), path
+
+
+def _stored(
+    arguments: argparse.Namespace, witness: Witness, target: TargetPoint, rows: list[evidence.Row]
+) -> Path | None:
+    """Keep what is worth it, in place of what was answered otherwise; None where nothing is new."""
+    evidence.drop_overtaken(rows, [arguments.out] if arguments.out else evidence.files())
+    kept = running.worth_keeping(rows, target, arguments.keep)
+    if "recorded" in (arguments.sources or "") and not arguments.out:
+        kept = evidence.not_stored(kept)
+    if not kept:
+        return None
+    path: Path = arguments.out or evidence.file_for(witness.module, witness.name, witness.version, target.table.id)
+    old = list(evidence.read(path)) if path.is_file() else []
+    evidence.write(path, _whole(old, kept, arguments.keep))
+    return path
 
 
 def _whole(old: list[evidence.Row], new: list[evidence.Row], each: int) -> list[evidence.Row]:

@@ -85,11 +85,11 @@ def answers(
         return [Answer(graph=0, index=0, op=nodes[0].op, verdict=verdict, reason=reason)]
     seen: dict[tuple[bytes, int], tuple[str, str]] = {}  # one file stands for an operator and for what is around it
     found = []
-    around = onnx_cut.Neighbours(read, sizes=True)
+    around = onnx_cut.Neighbours(read, sizes=True) if folds else None
     pieces = onnx_cut.pieces(read, sizes=sizes, patterns=patterns, before=before, names=names)
     for node, piece in zip(nodes, pieces, strict=True):
         verdict, reason = "inconclusive", "it cannot be cut out of its model"
-        if folds and any(t is not None and id(t) not in around.results and around.folded(t) for t in node.outputs[:1]):
+        if around and any(t is not None and id(t) not in around.results and around.folded(t) for t in node.outputs[:1]):
             reason = "it is computed beforehand"
         elif piece.content is not None:
             if (piece.content, piece.at) not in seen:
