@@ -12,7 +12,6 @@ browser's table up to date.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tomllib
@@ -20,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from import_litert_web import registered
-from two_halves import TABLES, entry, mark
+from two_halves import TABLES, entry, mark, run
 
 TABLE = TABLES / "litert-gpu-mldrift.toml"
 MARK = mark("import_litert_gpu_mldrift.py")
@@ -202,42 +201,5 @@ def half(checkout: Path) -> Iterator[str]:
     yield from element_types(code, typed)
 
 
-def misplaced(checkout: Path) -> Iterator[str]:
-    """A sentence for each cited line, or function of a file, that the checkout does not have."""
-    document = tomllib.loads(TABLE.read_text("utf-8"))
-    entries = [
-        *document["op_limit"],
-        *document["op"],
-        *(limit for op in document["op"] for limit in op.get("limit", ())),
-    ]
-    for one in entries:
-        for reference in one["source"]:
-            source, _, place = reference.partition(":")
-            about, (file, _, where) = document["source"][source], place.rpartition(":")
-            path = checkout / about.get("path", ".") / file
-            if "repo" not in about or not where or path.is_dir():
-                continue  # a whole file, or words about many
-            text = path.read_text("utf-8") if path.is_file() else ""
-            found = 0 < int(where) <= text.count("\n") + 1 if where.isdigit() else where in text
-            if not (text and found):
-                yield f"{one.get('id', one.get('op'))} cites {reference}, which is not there"
-
-
-def main() -> int:
-    """Write the lower half; with `--check` only compare. Exit code 1 where it differs or a place is not there."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("checkout", type=Path, help="google-ai-edge/LiteRT at the commit the table names")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the table differs")
-    arguments = parser.parse_args()
-    old = TABLE.read_text("utf-8")
-    text = old.partition(MARK)[0] + MARK + "\n".join(half(arguments.checkout))
-    wrong = [f"{TABLE.name} differs from its source"] if arguments.check and text != old else []
-    if not arguments.check:
-        TABLE.write_text(text, "utf-8")
-    wrong += misplaced(arguments.checkout)
-    print("\n".join(wrong) or "the table agrees with its source", file=sys.stderr)
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("import_litert_gpu_mldrift.py", "google-ai-edge/LiteRT", {"litert-gpu-mldrift": half}, __doc__))

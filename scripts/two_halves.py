@@ -27,7 +27,7 @@ def entry(op: str, *source: str, **more: str) -> str:
 
 
 def misplaced(name: str, checkouts: Mapping[str, Path]) -> Iterator[str]:
-    """A sentence for each cited line that the checkout of its repository does not have."""
+    """A sentence for each cited line, or word of a file, that the checkout of its repository does not have."""
     document = tomllib.loads((TABLES / f"{name}.toml").read_text())
     limits = [*document.get("limit", ()), *document.get("op_limit", ())]
     limits += [limit for op in document["op"] for limit in op.get("limit", ())]
@@ -37,11 +37,12 @@ def misplaced(name: str, checkouts: Mapping[str, Path]) -> Iterator[str]:
             about = document["source"][source]
             if about.get("repo") not in checkouts or not place:
                 continue
-            path = checkouts[about["repo"]] / about["path"]
-            file, _, line = place.rpartition(":")
-            whole = path / file if file else path
-            lines = whole.read_text().count("\n") + 1 if whole.is_file() else 0
-            if not line.isdigit() or not 0 < int(line) <= lines:
+            file, _, where = place.rpartition(":")
+            path = checkouts[about["repo"]] / about.get("path", ".") / file
+            if path.is_dir() and not where.isdigit():
+                continue  # a whole file, or words about many
+            text = path.read_text() if path.is_file() else ""
+            if not (0 < int(where) <= text.count("\n") + 1 if text and where.isdigit() else where in text):
                 yield f"{name}: {one.get('id', one.get('op'))} cites {reference}, which is not there"
 
 
