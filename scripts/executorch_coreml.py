@@ -171,7 +171,7 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
     own |= dict.fromkeys(("aten.adaptive_max_pool1d.default", "aten.adaptive_max_pool2d.default"), (VALUES_ONLY,))
     alone = refused(
         "an-input",
-        "len(out[0].consumers) > 1 or (len(out[0].consumers) == 1 and readers_supported(out[0]))",
+        "len(out[0].consumers) > 1 or (len(out[0].consumers) == 1 and known(readers_supported(out[0]), True))",
         "a part without any input needs iOS 18",
     )
     own |= {op: (*own.get(op, ()), alone) for op in (*inputless(), *COREML_RANDOM) if op in place}
