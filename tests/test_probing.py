@@ -15,7 +15,7 @@ from edgecheck.cli import main
 from edgecheck.errors import EdgecheckError
 from edgecheck.model import formats
 from edgecheck.oracles import Answer, Outcome
-from edgecheck.probing import asking, evidence, models, report, running, sides
+from edgecheck.probing import asking, evidence, models, report, running, sides, sources
 from edgecheck.probing.knobs import Mentions
 from edgecheck.probing.replay import Agreement, compared, judged, model_of
 from edgecheck.tables import bundle
@@ -185,6 +185,44 @@ def test_what_the_journal_knows_is_not_asked_again(witness, tmp_path, monkeypatc
     assert [outcome.answers[0].verdict for outcome in outcomes] == ["supported"] * 5
     asking.ask_all(witness, paths[:1], "t", {"config": "other"}, jobs=1)
     assert asked[-1] == "0"
+
+
+@pytest.mark.parametrize(
+    ("oracle", "files"),
+    [
+        ("ort_web", ["oracles/ort_placement.py", "oracles/onnx_feeds.py", "browser/page/page.js", "browser/host.py"]),
+        ("ort_webnn", ["oracles/ort_placement.py", "browser/webnn.py", "model/formats/onnx_schema.jsonl"]),
+        ("ort_webgpu", ["oracles/ort_placement.py", "oracles/onnx_cut.py", "oracles/__init__.py"]),
+        ("litert_web", ["oracles/cut.py", "browser/page/page.js"]),
+        ("executorch", ["oracles/executorch_alone.py"]),
+    ],
+)
+def test_an_answer_depends_on_all_that_its_oracle_imports(oracle, files):
+    package = ROOT / "src" / "edgecheck"
+    found = {path.relative_to(package).as_posix() for path in sources.files(package / "oracles" / f"{oracle}.py")}
+    assert found.issuperset(files)
+    assert not any(f"oracles/{other}.py" in found for other in ("vela", "rknn", "tflm"))
+    assert not any("__pycache__" in path or path.startswith(("probing/", "cli/")) for path in found)
+
+
+def test_a_changed_file_that_an_oracle_imports_changes_the_mark(tmp_path, monkeypatch):
+    package = tmp_path / "edgecheck"
+    (package / "oracles").mkdir(parents=True)
+    (package / "page").mkdir()
+    for path, text in {
+        "__init__.py": "", "oracles/__init__.py": "", "page/__init__.py": "", "page/page.js": "1", "feeds.py": "",
+        "oracles/asked.py": "from edgecheck import page\n\n\ndef verdicts():\n    from edgecheck import feeds\n",
+        "oracles/other.py": "",
+    }.items():  # fmt: skip
+        (package / path).write_text(text)
+    monkeypatch.setattr(sources, "ROOT", package)
+    monkeypatch.setattr(sources, "_ALONE", (package, package / "oracles"))
+    asked = package / "oracles" / "asked.py"
+    before = sources.mark(asked)
+    for path, same in {"oracles/other.py": True, "page/page.js": False, "feeds.py": False}.items():
+        (package / path).write_text("changed = 1\n")
+        assert (sources.mark(asked) == before) == same, path
+        before = sources.mark(asked)
 
 
 def test_a_process_that_ends_costs_one_model(witness, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Many models to one oracle: in parallel, with progress, and never the same question twice.
 
-Answers are kept in a journal in the cache, by the model's bytes, the target, its settings, the oracle's version and its
-source: a run that was stopped goes on where it was, and a changed oracle is asked again.
+Answers are kept in a journal in the cache, by the model's bytes, the target, its settings, the oracle's version, its
+environment and its sources: a run that was stopped goes on where it was, and a changed oracle is asked again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 from edgecheck import environments, oracles
 from edgecheck.errors import EdgecheckError
 from edgecheck.oracles import Answer, Outcome, ask
+from edgecheck.probing import sources
 
 Say = Callable[[str], None]
 
@@ -92,8 +93,8 @@ class Journal:
     """The answers of one oracle's version, one JSON line each; lines that are cut off count as not there."""
 
     def __init__(self, witness: Witness) -> None:
-        source = Path(str(witness.plugin.__file__)).read_bytes()
-        self.mark = hashlib.sha256(source + witness.version.encode()).hexdigest()[:16]
+        depends = [sources.mark(Path(str(witness.plugin.__file__))), witness.version.encode(), _place(witness.python)]
+        self.mark = hashlib.sha256(b"\0".join(depends)).hexdigest()[:16]
         self.path = environments.cache() / "answers" / f"{witness.module}-{witness.version}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.known = dict(self._lines())
@@ -134,6 +135,11 @@ class Journal:
         with self._lock, self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, separators=(",", ":")) + "\n")
         self.known[key] = row
+
+
+def _place(python: Path) -> bytes:
+    """The name of an interpreter's environment, which has the digest of its lock."""
+    return python.parent.parent.name.encode()
 
 
 def _content(model: Path) -> bytes:
