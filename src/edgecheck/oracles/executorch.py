@@ -27,13 +27,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecheck.oracles import Answer
+from edgecheck.oracles import Answer, executorch_qnn
 from edgecheck.oracles.executorch_alone import alone, parts_that_fail
 
 NAME = "executorch"
 ENVIRONMENT = "executorch"
 NEEDS = ("executorch", "torch")
-TARGETS = ("executorch-xnnpack", "executorch-vulkan", "executorch-coreml", "executorch-ethos-u")
+TARGETS = ("executorch-xnnpack", "executorch-vulkan", "executorch-coreml", "executorch-ethos-u", executorch_qnn.TARGET)
+#: The environments whose libraries a target's own backend loads.
+BESIDE = {executorch_qnn.TARGET: executorch_qnn.LIBRARIES}
 
 #: The name that each target's delegate has in a `.pte` file.
 _BACKENDS = {
@@ -41,6 +43,7 @@ _BACKENDS = {
     "executorch-vulkan": "VulkanBackend",
     "executorch-coreml": "CoreMLBackend",
     "executorch-ethos-u": "EthosUBackend",
+    executorch_qnn.TARGET: executorch_qnn.BACKEND,
 }
 
 #: Of the runtime itself, or no computation at all.
@@ -84,6 +87,8 @@ def warm_up() -> None:
     for target in TARGETS[:2]:
         _lowered(program, target, {})
     _portable()
+    if executorch_qnn.ready():
+        executorch_qnn.warm_up()
 
 
 def _forget(program: Any) -> None:
@@ -156,6 +161,8 @@ def _lowered(program: Any, target: str, settings: Mapping[str, str]) -> tuple[An
     for checked in (True, False):
         config = EdgeCompileConfig(_check_ir_validity=checked)
         try:
+            if target == executorch_qnn.TARGET:
+                return executorch_qnn.lowered(program, settings), ""
             partitioner = [_partitioner(target, settings)]
             return to_edge_transform_and_lower(program, partitioner=partitioner, compile_config=config), ""
         except Exception as error:  # whatever a backend raises is its answer
@@ -173,9 +180,13 @@ def _in_parts(
     program: Any, target: str, settings: Mapping[str, str], sources: list[tuple[str, str]]
 ) -> tuple[Any, str, dict[str, tuple[str, str]]]:
     """As `_lowered`, where the backend's compiler may fail; and (verdict, reason) of nodes in the parts it fails on."""
-    with parts_that_fail(_origins, _sentence) as failed:
-        lowered, failure = _lowered(program, target, settings)
     refused: dict[str, tuple[str, str]] = {}
+    if target == executorch_qnn.TARGET:
+        with executorch_qnn.going_on(_origins, _sentence) as (refused, failed):
+            lowered, failure = _lowered(program, target, settings)
+    else:
+        with parts_that_fail(_origins, _sentence) as failed:
+            lowered, failure = _lowered(program, target, settings)
     for part in failed:
         inside = [(name, op) for name, op in sources if name in part.sources]
         said = {name: why for name, _ in inside if (why := _fails_alone(program, name, target, settings))}

@@ -72,6 +72,8 @@ def witness(oracle: str, target: str, at: str | None = None) -> Witness:
         points = ", ".join(f"{target}@{one}" for one in by_version)
         raise EdgecheckError(f"{oracle} has no environment for {target}@{at}", help=f"it has some for {points}")
     python = environments.interpreter(by_version.get(at or "", plugin.ENVIRONMENT))
+    if beside := getattr(plugin, "BESIDE", {}).get(target):  # whose libraries it loads
+        environments.interpreter(beside)
     release: Callable[[str | None], str] | None = getattr(plugin, "release", None)  # where no Python package tells it
     distribution = getattr(plugin, "DISTRIBUTIONS", {}).get(at, plugin.NEEDS[0])
     version = release(at) if release is not None else installed(python, distribution)

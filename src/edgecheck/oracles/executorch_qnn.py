@@ -1,0 +1,189 @@
+"""ExecuTorch's Qualcomm backend, lowered and compiled on this machine: its passes, its partitioner, QNN's compiler.
+
+executorch's wheel has the partitioner and its adaptor (PyQnnManagerAdaptor), and Qualcomm's libraries for x86-64 lie in
+the wheel of onnxruntime-qnn, so that the environment `ort-qnn` must be made as well. They are loaded by their path
+before the adaptor asks for them by name; nothing is downloaded (`QNN_SDK_ROOT` is set, and empty). The adaptor was
+built with the headers of QNN 2.37, where a device's own setting is `{option, value}` in four bytes each; since then the value
+stands at the eighth byte. So a device that the adaptor makes gets its settings as the library reads them, and nothing
+else is changed. Qualcomm's binaries come under their own terms; only verdicts are kept.
+
+A program is lowered as `to_edge_transform_and_lower_to_qnn` does it, without exporting it again, for the chip `soc`
+(SM8650 where nothing is set), in fp16 or, where it has quantised tensors, as they are. Where a builder or the compiler
+raises, no program comes of it: `rejected`.
+"""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgecheck import environments
+from edgecheck.oracles.executorch_alone import Part
+
+TARGET, BACKEND = "executorch-qnn", "QnnBackend"
+#: The environment whose wheel has the libraries.
+LIBRARIES = "ort-qnn"
+SOC = "SM8650"
+
+_NAMES = ("libQnnSystem.so", "libHtpPrepare.so", "libQnnHtp.so")
+_DEVICE_CREATE = 40  # the place of `deviceCreate` among QnnInterface's functions, QNN core API 2.x
+_HEAD = 40  # bytes of a QnnInterface_t before its functions
+_CUSTOM = 0  # QNN_DEVICE_CONFIG_OPTION_CUSTOM
+_loaded: list[Any] = []
+
+Found = dict[str, tuple[str, str]]
+
+
+def ready() -> bool:
+    """Whether the libraries are there."""
+    return _folder() is not None
+
+
+def _folder() -> Path | None:
+    home = environments.folder(LIBRARIES)
+    return next(iter(home.glob("lib/python3*/site-packages/onnxruntime_qnn")), None)
+
+
+def load() -> None:
+    """Load the libraries, once. Raises OSError where they cannot be, FileNotFoundError where they are not."""
+    if _loaded:
+        return
+    os.environ["QNN_SDK_ROOT"] = ""  # else executorch downloads an SDK
+    place = _folder()
+    if place is None:
+        raise FileNotFoundError("Qualcomm's libraries come with `edgecheck doctor --make ort-qnn`")
+    _loaded.extend(ctypes.CDLL(str(place / name)) for name in _NAMES)
+    _loaded.append(_as_the_library_reads_it(_loaded[-1]))
+
+
+def _as_the_library_reads_it(library: Any) -> Any:
+    """Let the library's `deviceCreate` get settings of its own layout; the function must be kept."""
+    providers, count = ctypes.POINTER(ctypes.c_void_p)(), ctypes.c_uint32()
+    library.QnnInterface_getProviders(ctypes.byref(providers), ctypes.byref(count))
+    place = int(providers[0] or 0) + _HEAD + 8 * _DEVICE_CREATE
+    kind = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    real = kind(ctypes.c_void_p.from_address(place).value or 0)
+
+    def create(logger: int, settings: int, device: int) -> int:
+        rows = [_config(one) for one in _pointers(settings)]
+        given = (ctypes.c_void_p * (len(rows) + 1))(*(ctypes.addressof(row) for row, _ in rows), None)
+        return int(real(logger, ctypes.addressof(given), device))
+
+    ours = kind(create)
+    size = os.sysconf("SC_PAGE_SIZE")
+    ctypes.CDLL(None).mprotect(ctypes.c_void_p(place // size * size), size, 3)  # it is written once, when loaded
+    ctypes.c_void_p.from_address(place).value = ctypes.cast(ours, ctypes.c_void_p).value
+    return ours, real
+
+
+def _pointers(place: int) -> Iterator[int]:
+    """The pointers of an array that ends with a null."""
+    while (found := ctypes.c_void_p.from_address(place).value) is not None:
+        yield found
+        place += 8
+
+
+def _config(place: int) -> tuple[Any, Any]:
+    """A QnnDevice_Config_t as the library reads it, and what it points at."""
+    option, value = ctypes.c_uint32.from_address(place).value, ctypes.c_uint64.from_address(place + 8).value
+    if option != _CUSTOM:
+        return (ctypes.c_uint64 * 2)(option, value), None
+    first, second = (ctypes.c_uint32.from_address(value + 4 * n).value for n in (0, 1))
+    inner = (ctypes.c_uint64 * 2)(first, second)
+    return (ctypes.c_uint64 * 2)(_CUSTOM, ctypes.addressof(inner)), inner
+
+
+def warm_up() -> None:
+    """Import and load everything, so that the children that are forked need not."""
+    from executorch.backends.qualcomm.utils import utils  # noqa: F401
+
+    load()
+
+
+def lowered(program: Any, settings: Mapping[str, str]) -> Any:
+    """The program lowered for QNN; raises what a pass, a builder or the compiler raises."""
+    from executorch.backends.qualcomm._passes.qnn_pass_manager import get_qnn_pass_manager_cls
+    from executorch.backends.qualcomm.partition.qnn_partitioner import QnnPartitioner
+    from executorch.backends.qualcomm.utils.qnn_manager_lifecycle import QnnManagerContext
+    from executorch.backends.qualcomm.utils.utils import qnn_edge_config
+    from executorch.exir import to_edge_transform_and_lower
+
+    load()
+    program = copy.deepcopy(program)
+    spec = _spec(settings.get("soc", SOC), quantised(program))
+    passes = get_qnn_pass_manager_cls()()
+    program = passes.transform_for_export_pipeline(program)
+    transforms = passes.get_to_edge_transform_passes(program, compiler_specs=spec)
+    with QnnManagerContext({"forward": spec}):
+        return to_edge_transform_and_lower(
+            {"forward": program},
+            transform_passes={"forward": transforms},
+            partitioner={"forward": [QnnPartitioner(spec)]},
+            compile_config=qnn_edge_config(),
+        )
+
+
+def quantised(program: Any) -> bool:
+    """Whether a node of it quantises, or reads what is quantised."""
+    return any("quantize" in str(node.target) for node in program.graph.nodes if node.op == "call_function")
+
+
+def _spec(soc: str, quantised: bool) -> Any:
+    from executorch.backends.qualcomm.serialization.qc_schema import QcomChipset
+    from executorch.backends.qualcomm.utils.utils import (
+        generate_htp_compiler_spec,
+        generate_qnn_executorch_compiler_spec,
+    )
+
+    options = generate_htp_compiler_spec(use_fp16=not quantised)
+    return generate_qnn_executorch_compiler_spec(soc_model=QcomChipset[soc], backend_options=options)
+
+
+@contextmanager
+def going_on(
+    origins: Callable[[Any], set[str]], sentence: Callable[[Exception], str]
+) -> Iterator[tuple[Found, list[Part]]]:
+    """While this holds, a builder that raises refuses its node only, and a part that is not compiled is empty.
+
+    Given are (verdict, reason) of the nodes of the file at which a builder raised, and the parts.
+    """
+    from executorch.backends.qualcomm.partition.qnn_partitioner import QnnOperatorSupport
+    from executorch.backends.qualcomm.qnn_preprocess import QnnBackend
+    from executorch.exir.backend.backend_details import PreprocessResult
+
+    builders: Found = {}
+    parts: list[Part] = []
+    asked, compiled = QnnOperatorSupport.is_node_supported, QnnBackend.preprocess_multimethod
+
+    def is_node_supported(self: Any, modules: Any, node: Any) -> bool:
+        try:
+            return bool(asked(self, modules, node))
+        except Exception as error:  # whatever a builder raises is its answer
+            self.nodes_to_wrappers.clear()
+            builders.update(dict.fromkeys(origins(node), ("rejected", sentence(error))))
+            return False
+
+    def preprocess_multimethod(programs: Any, specs: Any) -> Any:
+        (name, several), found = next(iter(programs.items())), []
+        for place, one in enumerate(several):
+            calls = [node for node in one.graph.nodes if node.op == "call_function"]
+            sources = frozenset(source for node in calls for source in origins(node))
+            try:
+                found += compiled({name: [one]}, {name: [specs[name][place]]})[name]
+            except Exception as error:  # whatever the compiler raises is its answer
+                parts.append(Part(sources=sources, said=sentence(error)))
+                found.append(PreprocessResult(processed_bytes=b""))
+        return {name: found}
+
+    QnnOperatorSupport.is_node_supported = is_node_supported
+    QnnBackend.preprocess_multimethod = staticmethod(preprocess_multimethod)
+    try:
+        yield builders, parts
+    finally:
+        QnnOperatorSupport.is_node_supported = asked
+        QnnBackend.preprocess_multimethod = staticmethod(compiled)
