@@ -1,11 +1,11 @@
 """ExecuTorch's Qualcomm backend, lowered and compiled on this machine: its passes, its partitioner, QNN's compiler.
 
-executorch's wheel has the partitioner and its adaptor (PyQnnManagerAdaptor), and Qualcomm's libraries for x86-64 lie in
-the wheel of onnxruntime-qnn, so that the environment `ort-qnn` must be made as well. They are loaded by their path
+executorch's wheel has the partitioner and its adaptor (PyQnnManagerAdaptor), and Qualcomm's libraries for x86-64 lie
+in the wheel of onnxruntime-qnn, so that the environment `ort-qnn` must be made as well. They are loaded by their path
 before the adaptor asks for them by name; nothing is downloaded (`QNN_SDK_ROOT` is set, and empty). The adaptor was
-built with the headers of QNN 2.37, where a device's own setting is `{option, value}` in four bytes each; since then the value
-stands at the eighth byte. So a device that the adaptor makes gets its settings as the library reads them, and nothing
-else is changed. Qualcomm's binaries come under their own terms; only verdicts are kept.
+built with the headers of QNN 2.37, where a device's own setting is `{option, value}` in four bytes each; since then
+the value stands at the eighth byte. So a device that the adaptor makes gets its settings as the library reads them,
+and nothing else is changed. Qualcomm's binaries come under their own terms; only verdicts are kept.
 
 A program is lowered as `to_edge_transform_and_lower_to_qnn` does it, without exporting it again, for the chip `soc`
 (SM8650 where nothing is set), in fp16 or, where it has quantised tensors, as they are. Where a builder or the compiler
