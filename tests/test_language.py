@@ -406,6 +406,32 @@ def test_a_graph_that_hands_an_input_straight_back():
     assert [ask(state), ask(made)] == [True, False]
 
 
+def test_branches_that_end_in_the_same_ranks_or_not():
+    made = tensor("made")
+
+    def ask(*branches):
+        choice = Node(
+            graph=0, index=0, name="", op="If", version=16, inputs=(), outputs=(made,), attrs={}, subgraphs=(1, 2)
+        )
+        inner = [
+            Graph(
+                index=number,
+                name="b",
+                inputs=(),
+                outputs=tuple(tensor(f"r{number}{k}", shape=one) for k, one in enumerate(shapes)),
+                nodes=(),
+                parent=(0, 0),
+            )
+            for number, shapes in enumerate(branches, 1)
+        ]
+        edges = Edges.of([Graph(index=0, name="main", inputs=(), outputs=(made,), nodes=(choice,)), *inner])
+        return evaluate(parse("ranks_meet"), Scope(node=choice, env={}, edges=edges))
+
+    assert ask([(1, 2)], [(None, 3)]) is True
+    assert ask([(1, 2), None], [(1,), None]) is False
+    assert isinstance(ask([(1, 2)], [None]), Unknown)
+
+
 def test_an_attribute_that_is_a_map_is_asked_by_name():
     node = Node(
         graph=0, index=0, name="n", op="STABLEHLO_COMPOSITE", version=1, inputs=(), outputs=(),

@@ -153,7 +153,9 @@ def _far(limit: Mapping[str, Any]) -> bool:
 def _near(tree: Tree) -> bool:
     if not isinstance(tree, list):
         return True
-    if tree[0] in ("graph", "inside", "given_back", "captures") or (tree[0] == "call" and tree[1] not in _NEAR):
+    if tree[0] in ("graph", "inside", "given_back", "captures", "ranks_meet") or (
+        tree[0] == "call" and tree[1] not in _NEAR
+    ):
         return False
     if tree[0] == "get" and tree[2] in ("producer", "consumers", "name"):
         return False

@@ -198,9 +198,19 @@ def _name(tree: Tree, scope: Scope) -> Any:
             return any(number in scope.edges.given_back for number in scope.node.subgraphs)
         case "captures":
             return any(number in scope.edges.captures for number in scope.node.subgraphs)
+        case "ranks_meet":
+            return _ranks_meet([scope.edges.results.get(number, ()) for number in scope.node.subgraphs])
         case _:
             version = scope.node.version
             return Unknown("the operator's version is not known") if version is None else version
+
+
+def _ranks_meet(results: Sequence[Sequence[Tensor]]) -> bool | Unknown:
+    """Whether the graphs of a node end in the same ranks; one pair that differs decides."""
+    pairs = [{tensor.rank for tensor in pair} for pair in zip(*results)]
+    if any(len(ranks - {None}) > 1 for ranks in pairs):
+        return False
+    return Unknown("a rank within it is not known") if any(None in ranks for ranks in pairs) else True
 
 
 def _verdict(node: Node, scope: Scope) -> str | Unknown:
@@ -365,7 +375,20 @@ _HEADS: dict[str, Callable[[Tree, Scope], Any]] = {
     "var": lambda t, s: s.bound[t[1]],
     "held": lambda t, _: t[1],
     **dict.fromkeys(
-        ("inputs", "outputs", "op", "op_version", "graph", "arity", "named", "inside", "given_back", "captures"), _name
+        (
+            "inputs",
+            "outputs",
+            "op",
+            "op_version",
+            "graph",
+            "arity",
+            "named",
+            "inside",
+            "given_back",
+            "captures",
+            "ranks_meet",
+        ),
+        _name,
     ),
     **dict.fromkeys((*_BINARY, "not in"), _binary),
 }

@@ -95,7 +95,19 @@ PLAIN_FUNCTIONS = frozenset(
 )
 FUNCTIONS = TENSOR_FUNCTIONS | PLAIN_FUNCTIONS
 NAMES = frozenset(
-    {"inputs", "outputs", "op", "op_version", "graph", "arity", "named", "inside", "given_back", "captures"}
+    {
+        "inputs",
+        "outputs",
+        "op",
+        "op_version",
+        "graph",
+        "arity",
+        "named",
+        "inside",
+        "given_back",
+        "captures",
+        "ranks_meet",
+    }
 )
 LONGEST = 4000  # characters of one limit
 

@@ -88,6 +88,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "inside": lambda: "the verdicts within it",
     "given_back": lambda: "an input of its graph is also an output",
     "captures": lambda: "its graphs read constants of the graph around them",
+    "ranks_meet": lambda: "its graphs end in the same ranks",
     "graph": lambda: "graph",
     "get": lambda owner, field: _of(words(owner), field.replace("_", " ")),
     "index": lambda items, place: f"{words(items)}[{words(place)}]",

@@ -36,6 +36,7 @@ class Edges:
     outer: frozenset[int] = frozenset()  # the model's inputs and outputs
     given_back: frozenset[int] = frozenset()  # graphs of which an input is itself an output
     captures: frozenset[int] = frozenset()  # graphs within others that read a constant of a graph around them
+    results: Mapping[int, tuple[Tensor, ...]] = field(default_factory=dict)  # of each graph, by its number
 
     @classmethod
     def of(cls, graphs: Sequence[Graph]) -> Edges:
@@ -56,7 +57,8 @@ class Edges:
         )
         captures = frozenset(graph.index for graph in graphs if graph.parent and _captures(graph, producer))
         nodes = {graph.index: graph.nodes for graph in graphs}
-        return cls(producer, read, nodes, outer=outer, given_back=given_back, captures=captures)
+        results = {graph.index: tuple(graph.outputs) for graph in graphs}
+        return cls(producer, read, nodes, outer=outer, given_back=given_back, captures=captures, results=results)
 
 
 def _captures(graph: Graph, producer: Mapping[int, Node]) -> bool:
