@@ -191,3 +191,51 @@ def test_nothing_is_promised_of_the_neural_engine(models_dir, report, capsys):
     assert main(["check", str(path), "--target", "coreml-ane", "--output-format", "json"]) == 3, report
     (model,) = json.loads(capsys.readouterr().out)["models"]
     assert model["targets"][0]["summary"]["supported"] == 0
+
+
+def test_what_stays_in_float_is_not_on_the_npu(tmp_path):
+    """stm32ai-modelzoo#61: 3.6 s for 20 ms on an STM32N6: "which layers are accelerated and which fall back to the CPU?" """
+    weights = [("w", numpy.ones((4, 3, 3, 3), numpy.float32))]
+    ends = [("x", TensorProto.FLOAT, [1, 3, 8, 8])], [("y", TensorProto.FLOAT, [1, 4, 6, 6])]
+    plain = file(tmp_path / "float.onnx", [helper.make_node("Conv", ["x", "w"], ["y"])], *ends, weights)
+    (target,) = check_model(read(plain), selections(["stm32n6"], [], {})).targets
+    assert target.count("fallback") == 1
+    assert "Cortex-M55" in target.verdicts[0].reason
+    steps = [("s", numpy.float32(0.1)), ("z", numpy.int8(0)), ("w", numpy.ones((4, 3, 3, 3), numpy.int8))]
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "s", "z"], ["xd"]),
+        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["wd"]),
+        helper.make_node("Conv", ["xd", "wd"], ["c"]),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["cq"]),
+        helper.make_node("DequantizeLinear", ["cq", "s", "z"], ["y"]),
+    ]
+    (target,) = check_model(
+        read(file(tmp_path / "int8.onnx", nodes, *ends, steps)), selections(["stm32n6"], [], {})
+    ).targets
+    assert target.count("fallback") == 0
+
+
+def test_a_program_says_what_its_delegate_left_behind(capsys):
+    """react-native-executorch#684: what no delegate took runs in portable kernels; a shipped .pte is asked, not the export."""
+    program = Path(__file__).parent / "cases" / "programs" / "net.pte"
+    assert main(["check", str(program), "--target", "executorch-xnnpack"]) == 1
+    assert (
+        "fall back on executorch-xnnpack: runs on the CPU, in ExecuTorch's portable kernel" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("litert-gpu", "nmp"), ("litert-qualcomm", "nmp"), ("coral-edgetpu", "nmp"),
+        ("tflm", "face_detection_back"), ("ethos-u55", "face_detection_back"),
+    ],
+)  # fmt: skip
+def test_no_refusal_is_without_a_reason(models_dir, target, name):
+    """LiteRT#83: a RuntimeError without a word. Every node that is not supported has a reason and the place that says so."""
+    path = next(models_dir.rglob(f"{name}.tflite"))
+    (found,) = check_model(read(path), selections([target], [], {})).targets
+    refused = [one for one in found.verdicts if one.verdict != "supported"]
+    assert refused
+    assert all(one.reason and one.evidence for one in refused)
