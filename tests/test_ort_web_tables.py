@@ -151,6 +151,9 @@ def session(verdict: str, failure: str = "") -> ort_placement.Session:
     [
         (session("WebGpu"), session("CPU"), "supported"),
         (session("CPU"), session("CPU"), "fallback"),
+        (session("CPU", "Unsupported pooling size"), session("CPU"), "rejected"),
+        (session("CPU", "Program Cast requires f16"), session("CPU", "Unsupported pooling size"), "rejected"),
+        (session("CPU", "Program Cast requires f16"), session("CPU"), "fallback"),
         (session("WebGpu", "not supported yet"), session("CPU"), "rejected"),
         (session("WebGpu", "index out of range"), session("CPU", "index out of range"), "supported"),
         (session("WebGpu", "not supported yet"), session("CPU", "Unsupported pooling size"), "rejected"),
@@ -165,6 +168,17 @@ def test_what_a_session_is_evidence_of(
 ) -> None:
     content = onnx_probe.write(unary("Elu", "float32"))
     assert ort_placement.judged(content, lambda _, __, cpu: on_cpu if cpu else on_gpu)[0] == expected
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [([2, 4], "rejected"), ([2], "inconclusive")])
+def test_a_run_that_hangs_on_open_sizes_is_no_answer(sizes: list[int], expected: str) -> None:
+    content = onnx_probe.write(unary("Softmax", "float32") | {"i": [{"t": "float32", "s": [1, "n"]}]})
+
+    def make(_: bytes, values: list[onnx_feeds.Value] | None, on_cpu: bool) -> ort_placement.Session:
+        fails = not on_cpu and values is not None and values[0].array.shape[1] in sizes
+        return session("CPU" if on_cpu else "WebGpu", "no such shape" if fails else "")
+
+    assert ort_placement.judged(content, make)[0] == expected
 
 
 @pytest.mark.parametrize(

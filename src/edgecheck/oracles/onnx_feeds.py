@@ -35,7 +35,7 @@ _EVERY_SIZE = re.compile(
 #: What it refuses for the sizes behind batch and channels, whatever these two are.
 _EVERY_SPACE = re.compile(r"padding values must be non-negative")
 
-DYNAMIC = 2  # the size that stands for one that is not known
+DYNAMIC, OTHER = 2, 4  # the size that stands for one that is not known, and another to try
 LARGEST = 1 << 24  # elements; an input beyond is not made
 
 #: Formal names of inputs whose values mean something.
@@ -57,11 +57,19 @@ class Value:
     array: numpy.ndarray
 
 
-def values(model: Model) -> list[Value] | None:
-    """One for each input of the first graph; None where a type cannot be made (bfloat16, sequences, a huge tensor)."""
+def values(model: Model, size: int = DYNAMIC) -> list[Value] | None:
+    """One for each input of the first graph; None where a type cannot be made (bfloat16, sequences, a huge tensor).
+
+    `size` stands for each that is open.
+    """
     meaning = dict(_meanings(model))
-    made = [_value(tensor, meaning.get(tensor.name)) for tensor in model.graphs[0].inputs]
+    made = [_value(tensor, meaning.get(tensor.name), size) for tensor in model.graphs[0].inputs]
     return None if any(one is None for one in made) else [one for one in made if one is not None]
+
+
+def open_sizes(model: Model) -> bool:
+    """Whether an input of the first graph has a size that is not known."""
+    return any(tensor.shape is not None and None in tensor.shape for tensor in model.graphs[0].inputs)
 
 
 def refused_in_every_run(model: Model, told: str) -> bool:
@@ -86,11 +94,11 @@ def _meanings(model: Model) -> Iterator[tuple[str, int]]:
                 yield tensor.name, _MEANING[formal]
 
 
-def _value(tensor: Tensor, meaning: int | None) -> Value | None:
+def _value(tensor: Tensor, meaning: int | None, open: int) -> Value | None:
     import numpy
 
     dtype = tensor.dtype or ""
-    dims = [DYNAMIC if size is None else size for size in tensor.shape or ()]
+    dims = [open if size is None else size for size in tensor.shape or ()]
     if numpy.prod(dims, dtype=float) > LARGEST:
         return None
     dice = numpy.random.RandomState(zlib.crc32(tensor.name.encode()))

@@ -3,7 +3,8 @@
 An operator is `supported` where all of it is placed on WebGPU (or WebNN) and a run with made-up values succeeds,
 `fallback` where it is placed on the CPU, `rejected` where no session can be made, or the run fails although the CPU
 alone can run it with the same values or fails whatever they are, or the CPU's kernel fails whatever the values are.
-Where the CPU fails too for another reason the values are at fault, and placement alone decides.
+Where the CPU fails too for another reason the values are at fault, and placement alone decides. Where sizes are open,
+and a run fails with some and succeeds with others, there is no answer.
 """
 
 from __future__ import annotations
@@ -106,17 +107,22 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
             return "inconclusive", f"{culprit}, which makes its constants, is refused: {_short(session.failure)}"
         return _refused(session.failure)
     verdict, reason = _verdict(session.log, others) if accelerated else ("supported", "a session was made")
-    on_cpu = verdict == "fallback" or not accelerated
-    if on_cpu and onnx_feeds.refused_in_every_run(model, session.failure):
-        return "rejected", f"{reason}, where every run fails: {_short(session.failure)}"
-    if not session.failure or verdict != "supported" or _FOLDED.search(session.failure):
+    told = session.failure
+    if verdict == "fallback" and _ADAPTER.search(told):  # what ran beside it on the GPU: the CPU's kernel was not asked
+        told = make(content, values, True).failure
+    if (verdict == "fallback" or not accelerated) and onnx_feeds.refused_in_every_run(model, told):
+        return "rejected", f"{reason}, where every run fails: {_short(told)}"
+    if not told or verdict != "supported" or _FOLDED.search(told):
         return verdict, reason
-    if _GONE.search(session.failure) or _ADAPTER.search(session.failure):
-        return "inconclusive", f"placed, fails when it runs: {_short(session.failure)}"
+    if _GONE.search(told) or _ADAPTER.search(told):
+        return "inconclusive", f"placed, fails when it runs: {_short(told)}"
     control = make(content, values, True) if accelerated else session
     if control.failure and not onnx_feeds.refused_in_every_run(model, control.failure):
         return verdict, f"{reason}; not executed: {_short(control.failure)}"
-    return "rejected", f"placed, fails when it runs: {_short(session.failure)}"
+    resized = onnx_feeds.values(model, size=onnx_feeds.OTHER) if onnx_feeds.open_sizes(model) else None
+    if resized is not None and not make(content, resized, False).failure:
+        return "inconclusive", f"placed; whether it runs hangs on its open sizes: {_short(told)}"
+    return "rejected", f"placed, fails when it runs: {_short(told)}"
 
 
 def _named(failure: str, names: Sequence[str]) -> str:
