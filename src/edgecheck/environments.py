@@ -24,7 +24,7 @@ NAMES = ("torch", "tf")
 #: Made on demand: an older runtime, and the oracles that decide op support.
 ORACLES = (
     "tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu", "executorch", "openvino", "ncnn", "mnn", "rknn",
-    "nncase", "ort-qnn", "litert10", "litert14", "litert21", "tensorflow212",
+    "nncase", "ort-qnn", "litert-npu", "litert10", "litert14", "litert21", "tensorflow212",
 )  # fmt: skip
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
@@ -42,6 +42,7 @@ PROOF = {
     "tflm": ("tflite_micro",),
     "tf-gpu-analyzer": ("tensorflow",),
     "ort-qnn": ("onnxruntime", "onnxruntime_qnn"),
+    "litert-npu": ("ai_edge_litert", "onnxruntime_qnn", "openvino"),
     "ort-webgpu": ("onnxruntime",),
     "executorch": ("torch", "executorch", "coremltools", "tosa_serializer"),
     "openvino": ("openvino", "onnxruntime"),
