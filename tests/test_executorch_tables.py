@@ -222,3 +222,13 @@ def test_the_oracle_on_a_probe_and_on_a_lowered_program(tmp_path):
     assert [one.op for one in lowered.answers] == [node.op for node in model.nodes]
     ours = [one.verdict for one in check(model, point(table("executorch-xnnpack")))]
     assert [one.verdict for one in lowered.answers] == ours
+
+
+@pytest.mark.slow
+def test_a_call_that_stands_twice_has_one_verdict():
+    """ExecuTorch keeps one of the two: the other is not "nothing left"."""
+    witness = asking.witness("executorch", "executorch-xnnpack")
+    (said,) = asking.ask_all(witness, [CASES / "twice.pt2"], "executorch-xnnpack", {}, seconds_each=300)
+    assert [one.verdict for one in said.answers if one.op == "aten.select.int"] == ["fallback"] * 3
+    ours = [one.verdict for one in check(formats.read(CASES / "twice.pt2"), point(table("executorch-xnnpack")))]
+    assert [one.verdict for one in said.answers] == ours

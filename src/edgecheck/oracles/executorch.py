@@ -13,7 +13,8 @@ came from. A node of the file is
 
 Where the delegate's compiler fails on a part of a larger program, each operator of that part is asked alone: `rejected`
 where it fails on that one too, and the others stand where such a one was found; where none was, the part is
-`inconclusive`.
+`inconclusive`. An operator without inputs is asked alone last, as some compilers refuse a part that has none.
+ExecuTorch keeps one of several equal calls: the others have its verdict.
 
 A `.pte` file is lowered already: each instruction is `supported` where it calls the target's own delegate, `fallback`
 where the runtime here has its kernel, `rejected` where it has not; another backend's delegate is `inconclusive`.
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.oracles import Answer, executorch_qnn
-from edgecheck.oracles.executorch_alone import alone, parts_that_fail
+from edgecheck.oracles.executorch_alone import alone, by_inputs, first_of_equals, parts_that_fail
 
 NAME = "executorch"
 ENVIRONMENT = "executorch"
@@ -68,9 +69,10 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     taken, left = _split(lowered)
     kernels = _portable()
     answers = []
-    dead = _dead(program)
+    dead, first = _dead(program), first_of_equals(program)
     for index, (name, op) in enumerate(sources):
-        verdict, reason = _judge(taken.get(name, []), left.get(name, []), kernels)
+        kept = name if name in taken or name in left else first.get(name, name)
+        verdict, reason = _judge(taken.get(kept, []), left.get(kept, []), kernels)
         if name in dead and name not in taken and name not in left:
             verdict, reason = "invalid", "nothing reads what it makes"
         verdict, reason = refused.get(name, (verdict, reason))
@@ -189,7 +191,10 @@ def _in_parts(
             lowered, failure = _lowered(program, target, settings)
     for part in failed:
         inside = [(name, op) for name, op in sources if name in part.sources]
-        said = {name: why for name, _ in inside if (why := _fails_alone(program, name, target, settings))}
+        said: dict[str, str] = {}
+        for group in by_inputs(program, [name for name, _ in inside]):
+            if not said:
+                said = {name: why for name in group if (why := _fails_alone(program, name, target, settings))}
         refused |= {name: ("rejected", why) for name, why in said.items()}
         if not said:
             refused |= {name: ("inconclusive", part.said) for name, _ in inside}

@@ -77,6 +77,29 @@ def alone(program: Any, name: str) -> Any | None:
     return _exported(_call(module, node.target, arguments, read), tuple(given))
 
 
+def by_inputs(program: Any, names: list[str]) -> tuple[list[str], list[str]]:
+    """The names of calls with a tensor among their arguments, and of those without."""
+    made = {node.name for node in program.graph.nodes if not node.all_input_nodes}
+    return [name for name in names if name not in made], [name for name in names if name in made]
+
+
+def first_of_equals(program: Any) -> dict[str, str]:
+    """Of each call that does what an earlier one does, with the same arguments: the name of the earlier one."""
+    import torch
+
+    first: dict[str, str] = {}
+    calls: dict[str, str] = {}
+
+    def named(node: Any) -> str:
+        return f"%{first.get(node.name, node.name)}"
+
+    for node in program.graph.nodes:
+        if node.op == "call_function":
+            given = torch.fx.map_arg((node.args, dict(node.kwargs)), named)
+            first[node.name] = calls.setdefault(f"{node.target} {given}", node.name)
+    return first
+
+
 def _unpacks(node: Any) -> bool:
     return getattr(node.target, "__name__", "") == "getitem"
 
