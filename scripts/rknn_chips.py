@@ -64,7 +64,7 @@ ELSEWHERE = {
     "ReduceMax": _NO_REDUCTION,
     "ReverseSequence": f"in[0].rank == 3 and dtype(in[0]) in {FLOAT} and not computed(in[0]) and computed(in[1]) and attr.time_axis == 0 and in[1].size <= 16 and {_SHORTER}",
     "GatherElements": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT}",
-    "ScatterND": f"in[2].size < in[0].size and computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
+    "ScatterND": f"in[2].size < in[0].size and in[1].rank == 2 and in[1].shape[1] == 1 and computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
     "Hardmax": f"in[0].rank == 4 and dtype(in[0]) in {FLOAT} and ((attr.axis in [1, -3] and in[0].shape[1] % 8 == 0) or (attr.axis in [3, -1] and in[0].shape[3] % 16 == 0 and op_version >= 13))",
 }
 

@@ -41,7 +41,7 @@ _IN_FRONT = "(1 if exists(in[3]) else value(in[1])[CHANNELS] if exists(in[1]) el
 NO_CHANNELS = cpu(
     "no-channels",
     f"in[0].rank == 1 or same(in[0].shape, out[0].shape) or out[0].shape[CHANNELS] == in[0].shape[CHANNELS] or (known(attr.mode, 'constant') == 'constant' and {_IN_FRONT} <= 0 and in[0].shape[CHANNELS] % {LANE} == 0)"
-    f" or ({_IN_FRONT} > 0 and (known(attr.mode, 'constant') == 'constant' or (attr.mode == 'edge' and out[0].shape[CHANNELS] == in[0].shape[CHANNELS] + {_IN_FRONT})) and in[0].shape[CHANNELS] <= 512"
+    f" or ({_IN_FRONT} > 0 and (known(attr.mode, 'constant') == 'constant' or (known(attr.mode, 'constant') == 'edge' and out[0].shape[CHANNELS] == in[0].shape[CHANNELS] + {_IN_FRONT})) and in[0].shape[CHANNELS] <= 512"
     " and (in[0].rank != 2 or out[0].shape[0] <= 512) and out[0].size * in[0].shape[CHANNELS] == in[0].size * out[0].shape[CHANNELS])",
     "padded channels run on the CPU, but for constants behind a multiple of 16 bytes of them, or around the channels alone",
     "pad behind the channels only, a multiple of 8 of them",
@@ -60,8 +60,14 @@ LARGE_LISTS = cpu(
     "large matrices are turned around on the CPU",
 )
 _STRIDES = "all(k in [1, 2, 4, 8, 16] for k in attr.strides)"
+#: Square windows of a square image that are taken apart: with the channels in front (as in a space to depth) or behind.
+_WINDOWS = (
+    "(attr.perm == [0, 1, 3, 5, 2, 4] and any(d == 1 for d in in[0].shape[0:2]) and in[0].shape[2] == in[0].shape[4] and in[0].shape[3] == in[0].shape[5]"
+    " and (in[0].shape[0] * in[0].shape[1] != in[0].shape[2] or in[0].shape[2] == in[0].shape[3]))"
+    " or (attr.perm == [0, 2, 4, 1, 3, 5] and in[0].shape[0] == 1 and in[0].shape[1] == in[0].shape[3] and in[0].shape[2] == in[0].shape[4])"
+)
 #: All that there is, in its order: a gathering that only reshapes.
-_ALL = "(in[0].size == out[0].size and in[1].size <= 16 and all(value(in[1])[k] == k for k in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] if k < in[1].size))"
+_ALL = "(in[0].size == out[0].size and in[1].size <= 16 and const(in[1]) and all(value(in[1])[k] == k for k in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] if k < in[1].size))"
 #: The axis that is sliced last, of five.
 _LAST_SLICED = "(value(in[3])[-1] % 5 if exists(in[3]) else in[1].size - 1)"
 #: The windows of a pooling end within the image: what is padded around it is not read.
@@ -194,7 +200,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Sum": (*ARITHMETIC, cpu("two", "arity >= 2", "the sum of one input runs on the CPU")),
     "Transpose": (
         NARROW,
-        cpu("four-dimensions", f"in[0].rank <= 4 or len([d for d in in[0].shape if d != 1]) - {JOINED} <= 4", "more than four dimensions that do not stay together run on the CPU",
+        cpu("four-dimensions", f"in[0].rank <= 4 or len([d for d in in[0].shape if d != 1]) - {JOINED} <= 4 or {_WINDOWS}", "more than four dimensions that do not stay together run on the CPU",
             "transpose in two steps of four dimensions"),
         cpu("order", "in[0].rank != 4 or attr.perm != [2, 1, 3, 0] or in[0].shape[3] % 4 == 0", "this order runs on the CPU unless the width is a multiple of 4"),
         cpu("plane", f"in[0].rank != 4 or attr.perm not in [[0, 2, 1, 3], [1, 0, 2, 3], [1, 0, 3, 2], [1, 2, 3, 0], [3, 2, 1, 0]] or {image('in[0]')} <= 8192 or (attr.perm[0] == 0 and in[0].shape[1] == 1)",
