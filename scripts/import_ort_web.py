@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tomllib
 from collections import defaultdict
@@ -312,15 +313,19 @@ def own_entries() -> Iterator[str]:
 
 
 def bodies(target: str) -> Iterator[str]:
-    """What ort-cpu.toml says by hand of doubles that run as function bodies: beside WebGPU they fall back."""
+    """What ort-cpu.toml says by hand of doubles and int64 that run as function bodies: beside WebGPU they fall back."""
     text = (TARGETS / "ort-cpu.toml").read_text().split(cpu_importer.MARK)[0]
     for one in tomllib.loads(text).get("op", ()):
         body = [limit["require"] for limit in one.get("limit", ()) if limit["id"] == "body"]
-        if _ended(one) or not body or not body[0].startswith("in[0].dtype == 'float64'"):
+        found = re.match(r"in\[0\]\.dtype == '(float64|int64)'", body[0]) if body and not _ended(one) else None
+        if found is None:
             continue
-        when = body[0] + (" and env.build == 'native'" if target == "ort-webgpu" else "")
+        dtype = found[1]  # the browser's build is without doubles
+        when = body[0] + (" and env.build == 'native'" if target == "ort-webgpu" and dtype == "float64" else "")
         lines = ["[[op]]", *_keys({**one, "when": when}, ("op", "op_version", "when"))]
-        yield "\n".join([*lines, 'verdict = "fallback"', 'say = "float64 runs on the CPU as its function body"']) + "\n"
+        yield (
+            "\n".join([*lines, 'verdict = "fallback"', f'say = "{dtype} runs on the CPU as its function body"']) + "\n"
+        )
 
 
 def _keys(one: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
