@@ -85,6 +85,7 @@ X, DYNAMIC, NO_RANK = tensor(), tensor(shape=(1, None, 8, 3)), tensor(shape=None
         ("max(in[0].shape) == 8", True),
         ("same(in[0].shape[1], in[0].shape[2], 8)", True),
         ("op == 'CONV_2D' and op_version == 1 and graph == 0", True),
+        ("[lone_sums(e) for e in ['bij,bjk->bik', '...ij->...j', 'ij,k->', 'ij,jk', 'ii->i']] == [0, 1, 3, 0, -1]", True),
         ("canonical('bhid, bhjd -> bhij') == 'abcd,abed->abce' and canonical('...ij->...j') == '...ab->...b'", True),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgecheck.model.clips import needless
 from edgecheck.model.formats.mapped import RawData
 from edgecheck.model.graph import Node, Tensor
+from edgecheck.tables.equations import canonical, lone_sums
 from edgecheck.tables.scope import LARGEST_VALUE, Edges, Scope, Unknown, tensor_field
 
 if TYPE_CHECKING:
@@ -365,12 +366,6 @@ def _pow2(_: Scope, number: Any) -> bool:
     return number > 0 and float(number).is_integer() and int(number) & (int(number) - 1) == 0
 
 
-def _canonical(_: Scope, equation: str) -> str:
-    names: dict[str, str] = {}
-    letters = (names.setdefault(c, chr(ord("a") + len(names))) if c.isalpha() else c for c in equation)
-    return "".join(c for c in letters if c != " ")
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "const": lambda _, t: t.const,
     "folded": lambda scope, t: folded(t, scope.edges),
@@ -396,5 +391,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _numbers(min), "max": _numbers(max), "sum": _numbers(sum), "prod": _numbers(math.prod),
     "abs": lambda _, n: abs(n), "round": lambda _, n: round(n), "floor": lambda _, n: math.floor(n),
     "ceil": lambda _, n: math.ceil(n), "log2": lambda _, n: math.log2(n),
-    "all": lambda _, *v: all(v), "any": lambda _, *v: any(v), "canonical": _canonical,
+    "all": lambda _, *v: all(v), "any": lambda _, *v: any(v),
+    "canonical": lambda _, text: canonical(text), "lone_sums": lambda _, text: lone_sums(text),
 }  # fmt: skip

@@ -91,6 +91,7 @@ PLAIN_FUNCTIONS = frozenset(
         "any",
         "prod",
         "canonical",
+        "lone_sums",
     }
 )
 FUNCTIONS = TENSOR_FUNCTIONS | PLAIN_FUNCTIONS
