@@ -35,8 +35,10 @@ def integers(*values: int) -> dict[str, Any]:
     return tensor(len(values), dtype="int64", c=list(values))
 
 
-def spec(op: str, inputs: Sequence[Any], opset: int = 17, outputs: int = 1, **attributes: Any) -> dict[str, Any]:
-    made = [{"t": "float32"} for _ in range(outputs)]
+def spec(
+    op: str, inputs: Sequence[Any], opset: int = 17, outputs: int = 1, makes: str = "float32", **attributes: Any
+) -> dict[str, Any]:
+    made = [{"t": makes} for _ in range(outputs)]
     return {"op": op, "opset": opset, "a": attributes, "i": list(inputs), "o": made}
 
 

@@ -56,14 +56,14 @@ CASES = {
     ),
     "weight scales, other channels": (
         spec("QLinearConv", [tensor(1, 4, 5, 5, dtype="uint8"), SCALE, POINT, filled(2, 4, 3, 3, dtype="uint8"),
-                             filled(2), filled(2, dtype="uint8"), SCALE, POINT]), "rejected",
+                             filled(2), filled(2, dtype="uint8"), SCALE, POINT], makes="uint8"), "rejected",
     ),
     "third dimension's scales": (spec("QuantizeLinear", [tensor(2, 3, 8), filled(8), filled(8, dtype="uint8")], axis=2), "supported"),
     "third dimension's scales, batch open": (
-        spec("QuantizeLinear", [tensor(2, 3, 8, sig=[-1, 3, 8]), filled(8), filled(8, dtype="uint8")], axis=2), "rejected",
+        spec("QuantizeLinear", [tensor(2, 3, 8, sig=[-1, 3, 8]), filled(8), filled(8, dtype="uint8")], makes="uint8", axis=2), "rejected",
     ),
     "second zero point alone": (
-        spec("MatMulInteger", [tensor(4, 3, dtype="uint8"), tensor(3, 2, dtype="uint8"), None, POINT]), "rejected",
+        spec("MatMulInteger", [tensor(4, 3, dtype="uint8"), tensor(3, 2, dtype="uint8"), None, POINT], makes="int32"), "rejected",
     ),
     "activation": (
         spec("GRU", [tensor(4, 1, 3), filled(1, 6, 3), filled(1, 6, 2)], hidden_size=2, activations=["Relu", "Tanh"]), "supported",

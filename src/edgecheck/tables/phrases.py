@@ -19,7 +19,7 @@ def words(tree: Tree) -> str:
 
 def said(name: str, arguments: tuple[Tree, ...] | list[Tree], truth: bool) -> str:
     """A question of the language as a sentence: `input 1 is not a constant`, `'x' has dynamic dimensions`."""
-    if name == "known" and str(arguments[0][1]).startswith("file_"):
+    if name == "known" and str(arguments[0][-1]).startswith("file_"):
         return f"the file has {'' if truth else 'no '}{arguments[0][1][5:].replace('_', ' ')}"
     if name not in _SENTENCES or len(arguments) != 1:
         return f"{words(['call', name, *arguments])} is {str(truth).lower()}"
