@@ -4,7 +4,7 @@
 
 CHECKOUT holds doc/RKNNToolKit2_OP_Support-2.3.2.md of airockchip/rknn-toolkit2 at the commit below. That list says only which
 operators the toolkit knows, and is older than the toolkit: what the compiler of rknn-toolkit2 2.5.0 does with each was
-measured (oracle `rknn`, op_tables/evidence/rknn-2.5.0.jsonl), and stands in rknn_npu.py and rknn_chips.py as rules. Rockchip's licence lets
+measured (oracle `rknn`, op_tables/evidence/rknn-*.jsonl), and stands in rknn_npu.py and rknn_chips.py as rules. Rockchip's licence lets
 nobody take the software apart: nothing here comes from its code. Each operator cites the line of the list, where there
 is one, and the measurement.
 """

@@ -2,7 +2,7 @@
 
 An image is a tensor of four dimensions, which the NPU stores in blocks of channels. Fewer dimensions are put around
 with ones ([n, c] becomes [1, n, 1, c]; [n, c, w] becomes [n, c, 1, w]), more are taken together where that is possible;
-the rules say what follows from it. Measured by op_tables/evidence/rknn-2.5.0.jsonl; nothing here comes from Rockchip's code.
+the rules say what follows from it. Measured by op_tables/evidence/rknn-*.jsonl; nothing here comes from Rockchip's code.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from edgecheck.check import check, point
@@ -12,13 +10,12 @@ from edgecheck.oracles import ask, onnx_probe, rknn
 from edgecheck.probing import evidence, replay
 from edgecheck.tables import bundle
 
-EVIDENCE = Path(__file__).parents[1] / "op_tables" / "evidence" / "rknn-2.5.0.jsonl"
 CHIPS = ("rknn-rk3588", "rknn-rk3566", "rknn-rv1103")
 
 
 @pytest.mark.parametrize("target", CHIPS)
 def test_stored_probes_are_judged_as_they_were_measured(target):
-    rows = [row for row in evidence.read(EVIDENCE) if row["target"] == target]
+    rows = evidence.of_target(target)
     agreement = replay.compared(rows, bundle.load(target))
     assert agreement.asked > 150
     assert agreement.explained < 0.2 * agreement.asked
