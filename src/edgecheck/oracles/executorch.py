@@ -47,6 +47,9 @@ _BACKENDS = {
     executorch_qnn.TARGET: executorch_qnn.BACKEND,
 }
 
+#: Nodes of a program of which each is asked alone, where one of them stops the lowering.
+_MOST_ALONE = 24
+
 #: Of the runtime itself, or no computation at all.
 _FREE = ("<built-in function getitem>", "getitem", "executorch_call_delegate")
 
@@ -60,14 +63,22 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     program = torch.export.load(model)
     _forget(program)
     sources = _sources(program)
-    lowered, failure = _lowered(program, target, settings)
+    lowered, failure = None, ""
+    if target != executorch_qnn.TARGET or len(sources) == 1:
+        lowered, failure = _lowered(program, target, settings)
     refused: dict[str, tuple[str, str]] = {}
     if lowered is None and not failure.startswith("invalid: ") and len(sources) > 1:
         lowered, failure, refused = _in_parts(program, target, settings, sources)
+    kernels = _portable()
+    if lowered is None and target == executorch_qnn.TARGET and 1 < len(sources) <= _MOST_ALONE:
+        return _each_alone(program, target, settings, sources)
     if lowered is None:
         return _refusal(model, sources, failure)
-    taken, left = _split(lowered)
-    kernels = _portable()
+    made = list(_nodes(lowered.exported_program().graph_module, False))
+    adopted = (
+        executorch_qnn.adopted([node for node, _ in made], program, _origins) if target == executorch_qnn.TARGET else {}
+    )
+    taken, left = _split(lowered, adopted)
     answers = []
     dead, first = _dead(program), first_of_equals(program)
     for index, (name, op) in enumerate(sources):
@@ -191,6 +202,9 @@ def _in_parts(
             lowered, failure = _lowered(program, target, settings)
     for part in failed:
         inside = [(name, op) for name, op in sources if name in part.sources]
+        if len(inside) == 1:
+            refused |= {name: ("rejected", part.said) for name, _ in inside}
+            continue
         said: dict[str, str] = {}
         for group in by_inputs(program, [name for name, _ in inside]):
             if not said:
@@ -199,6 +213,26 @@ def _in_parts(
         if not said:
             refused |= {name: ("inconclusive", part.said) for name, _ in inside}
     return lowered, failure, refused
+
+
+def _each_alone(program: Any, target: str, settings: Mapping[str, str], sources: list[tuple[str, str]]) -> list[Answer]:
+    """What is said of a program of each call: one of them stops the lowering of them all."""
+    kernels, answers = _portable(), []
+    for index, (name, op) in enumerate(sources):
+        single = alone(program, name)
+        lowered, failure = (None, "") if single is None else _lowered(single, target, settings)
+        verdict, reason = "inconclusive", "another operator stops the lowering of the program"
+        if lowered is not None:
+            parts = [
+                (_op(node.target), inside) for node, inside in _nodes(lowered.exported_program().graph_module, False)
+            ]
+            taken = [name for name, inside in parts if inside and name not in _FREE]
+            left = [name for name, inside in parts if not inside and name not in _FREE]
+            verdict, reason = _judge(taken, left, kernels)
+        elif failure and not failure.startswith("invalid: "):
+            verdict, reason = "rejected", failure
+        answers.append(Answer(graph=0, index=index, op=op, verdict=verdict, reason=reason))
+    return answers
 
 
 def _fails_alone(program: Any, name: str, target: str, settings: Mapping[str, str]) -> str:
@@ -252,15 +286,15 @@ def _instruction(call: Any, plan: Any, backend: str, kernels: frozenset[str]) ->
     return (op, "fallback", "a portable kernel") if short in kernels else (op, "rejected", f"no kernel for {op}")
 
 
-def _split(lowered: Any) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Source node → what of it went to the delegate, and what stayed outside."""
+def _split(lowered: Any, adopted: Mapping[Any, set[str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Source node → what of it went to the delegate, and what stayed outside; `adopted`: of nodes without a source."""
     taken: dict[str, list[str]] = defaultdict(list)
     left: dict[str, list[str]] = defaultdict(list)
     for node, inside in _nodes(lowered.exported_program().graph_module, False):
         op = _op(node.target)
         if op in _FREE:
             continue
-        for name in _origins(node):
+        for name in _origins(node) or adopted.get(node, set()):
             (taken if inside else left)[name].append(op)
     return taken, left
 

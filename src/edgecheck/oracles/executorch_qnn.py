@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,15 +151,18 @@ def going_on(
 ) -> Iterator[tuple[Found, list[Part]]]:
     """While this holds, a builder that raises refuses its node only, and a part that is not compiled is empty.
 
-    Given are (verdict, reason) of the nodes of the file at which a builder raised, and the parts.
+    Given are (verdict, reason) of the nodes of the file at which a builder raised, or which were kept whole for the
+    backend that then did not take them; and the parts.
     """
     from executorch.backends.qualcomm.partition.qnn_partitioner import QnnOperatorSupport
     from executorch.backends.qualcomm.qnn_preprocess import QnnBackend
     from executorch.exir.backend.backend_details import PreprocessResult
+    from executorch.exir.program import _program as lowering
 
     builders: Found = {}
     parts: list[Part] = []
     asked, compiled = QnnOperatorSupport.is_node_supported, QnnBackend.preprocess_multimethod
+    last_check = lowering._sanity_check_graph_for_non_decomp_ops
 
     def is_node_supported(self: Any, modules: Any, node: Any) -> bool:
         try:
@@ -171,19 +175,94 @@ def going_on(
     def preprocess_multimethod(programs: Any, specs: Any) -> Any:
         (name, several), found = next(iter(programs.items())), []
         for place, one in enumerate(several):
-            calls = [node for node in one.graph.nodes if node.op == "call_function"]
-            sources = frozenset(source for node in calls for source in origins(node))
+            before, spec = copy.deepcopy(one), specs[name][place]
             try:
-                found += compiled({name: [one]}, {name: [specs[name][place]]})[name]
+                found += compiled({name: [one]}, {name: [spec]})[name]
             except Exception as error:  # whatever the compiler raises is its answer
-                parts.append(Part(sources=sources, said=sentence(error)))
+                parts.extend(_that_fail(before, spec, origins, sentence(error)))
                 found.append(PreprocessResult(processed_bytes=b""))
         return {name: found}
 
+    def check(name: str, made: Any, kept: Any, asks: Any, generate_error: bool = False, **more: Any) -> None:
+        whole = {lowering.aten_to_edge(op) for op in kept} if generate_error else set()
+        for node in made.graph.nodes:
+            if node.op == "call_function" and node.target in whole and (asks is None or asks(node)):
+                why = f"RuntimeError: {node.target.__name__} was not decomposed or delegated"
+                builders.update(dict.fromkeys(origins(node), ("rejected", why)))
+
+    lowering._sanity_check_graph_for_non_decomp_ops = check
     QnnOperatorSupport.is_node_supported = is_node_supported
     QnnBackend.preprocess_multimethod = staticmethod(preprocess_multimethod)
     try:
         yield builders, parts
     finally:
+        lowering._sanity_check_graph_for_non_decomp_ops = last_check
         QnnOperatorSupport.is_node_supported = asked
         QnnBackend.preprocess_multimethod = staticmethod(compiled)
+
+
+def _that_fail(program: Any, spec: Any, origins: Callable[[Any], set[str]], said: str) -> Iterator[Part]:
+    """The parts of a delegate's program, no operator of one reads what another makes, that are not compiled alone."""
+    from executorch.backends.qualcomm.serialization.qc_schema import QnnExecuTorchBackendType
+    from executorch.backends.qualcomm.utils.qnn_manager_lifecycle import get_current_qnn_manager
+
+    manager = get_current_qnn_manager(QnnExecuTorchBackendType.kHtpBackend, spec)
+    built = _wrappers(program)
+    for nodes in _apart_of({node for node, _ in built}):
+        wrappers = [wrapper for node, several in built if node in nodes for wrapper in several]
+        if not _compiles(manager, wrappers):
+            yield Part(sources=frozenset(source for node in nodes for source in origins(node)), said=said)
+
+
+def _wrappers(program: Any) -> list[tuple[Any, list[Any]]]:
+    """Each call of a delegate's program, as the compiler gets it, with what the builders make of it."""
+    from executorch.backends.qualcomm._passes.qnn_pass_manager import get_qnn_pass_manager_cls
+    from executorch.backends.qualcomm.builders.node_visitor_manager import get_node_visitors
+    from executorch.backends.qualcomm.utils.constants import QCOM_AXIS_ORDER
+
+    for node in program.graph_module.graph.nodes:
+        node.meta.pop(QCOM_AXIS_ORDER, "")
+    graph = get_qnn_pass_manager_cls()().transform_for_preprocess_pipeline(program).graph
+    visitors = get_node_visitors(program)
+    made: dict[str, dict[int, Any]] = defaultdict(dict)
+    built: list[tuple[Any, list[Any]]] = []
+    for node in graph.nodes:
+        if node.op == "call_function":
+            wrapper = visitors[node.target.__name__].define_node(node, made)
+            several = wrapper if isinstance(wrapper, list) else [wrapper]
+            built.append((node, [one for one in several if one is not None]))
+    return built
+
+
+def _compiles(manager: Any, wrappers: list[Any]) -> bool:
+    manager.InitContext(["forward"])
+    made = manager.Compile(["forward"], [[one.GetOpWrapper() for one in wrappers]])
+    manager.DestroyContext()
+    return len(made) > 0
+
+
+def adopted(made: list[Any], program: Any, origins: Callable[[Any], set[str]]) -> dict[Any, set[str]]:
+    """Nodes that a pass made without naming a source, and the nodes of the file that they take the place of.
+
+    Such nodes hang together; of what no made node names, it is what stands in the file next to the sources around them.
+    """
+    strangers = {node for node in made if not origins(node) and "getitem" not in str(node.target)}
+    named = {name for node in made for name in origins(node)}
+    gone = [node for node in program.graph.nodes if node.op == "call_function" and node.name not in named]
+    found: dict[Any, set[str]] = {}
+    for group in _apart_of(strangers):
+        beside = {one for node in group for one in (*node.all_input_nodes, *node.users) if one not in group}
+        around = {name for one in beside for name in (origins(one) or {one.name})}
+        near = [one for one in gone if around & {n.name for n in (*one.all_input_nodes, *one.users)}]
+        found |= {node: {one.name for one in near} for node in group}
+    return found
+
+
+def _apart_of(nodes: set[Any]) -> list[set[Any]]:
+    """The nodes in groups that hang together."""
+    groups: list[set[Any]] = []
+    for node in nodes:
+        near = {node, *(one for one in (*node.all_input_nodes, *node.users) if one in nodes)}
+        touched = [group for group in groups if group & near]
+        groups = [group for group in groups if not group & near] + [near.union(*touched)]
+    return groups
