@@ -9,7 +9,7 @@ came from. A node of the file is
 - `rejected` where a part stayed outside and they do not have it, or where the delegate's own compiler fails
   on a program of that one operator;
 - `invalid` where ExecuTorch cannot lower the program without any delegate either, or where nothing reads what the
-  node makes, so that it is left out.
+  node makes, so that it is left out; or where it makes a size, which keeps no trace of where it came from.
 
 Where the delegate's compiler fails on a part of a larger program, each operator of that part is asked alone: `rejected`
 where it fails on that one too, and the others stand where such a one was found; where none was, the part is
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.oracles import Answer, executorch_qnn
-from edgecheck.oracles.executorch_alone import alone, by_inputs, first_of_equals, parts_that_fail
+from edgecheck.oracles.executorch_alone import alone, by_inputs, first_of_equals, parts_that_fail, sizes
 
 NAME = "executorch"
 ENVIRONMENT = "executorch"
@@ -80,12 +80,14 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     )
     taken, left = _split(lowered, adopted)
     answers = []
-    dead, first = _dead(program), first_of_equals(program)
+    dead, first, numbers = _dead(program), first_of_equals(program), sizes(program)
     for index, (name, op) in enumerate(sources):
         kept = name if name in taken or name in left else first.get(name, name)
         verdict, reason = _judge(taken.get(kept, []), left.get(kept, []), kernels)
         if name in dead and name not in taken and name not in left:
             verdict, reason = "invalid", "nothing reads what it makes"
+        if name in numbers and name not in taken and name not in left:
+            verdict, reason = "invalid", "a number that ExecuTorch computes anew"
         verdict, reason = refused.get(name, (verdict, reason))
         answers.append(Answer(graph=0, index=index, op=op, verdict=verdict, reason=reason))
     return answers
@@ -294,7 +296,7 @@ def _split(lowered: Any, adopted: Mapping[Any, set[str]]) -> tuple[dict[str, lis
         op = _op(node.target)
         if op in _FREE:
             continue
-        for name in _origins(node) or adopted.get(node, set()):
+        for name in adopted.get(node) or _origins(node):
             (taken if inside else left)[name].append(op)
     return taken, left
 

@@ -78,9 +78,22 @@ def alone(program: Any, name: str) -> Any | None:
 
 
 def by_inputs(program: Any, names: list[str]) -> tuple[list[str], list[str]]:
-    """The names of calls with a tensor among their arguments, and of those without."""
-    made = {node.name for node in program.graph.nodes if not node.all_input_nodes}
-    return [name for name in names if name not in made], [name for name in names if name in made]
+    """The names of calls that hang on an input of the program, and of those of constants only or of nothing."""
+    free = set(_constants(program))
+    for node in program.graph.nodes:
+        if node.op == "call_function" and all(one.name in free for one in node.all_input_nodes):
+            free.add(node.name)
+    return [name for name in names if name not in free], [name for name in names if name in free]
+
+
+def sizes(program: Any) -> set[str]:
+    """The names of calls that make no tensor but a number, as the size of a dimension."""
+    import torch
+
+    calls = [node for node in program.graph.nodes if node.op == "call_function"]
+    return {
+        node.name for node in calls if isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool))
+    }
 
 
 def first_of_equals(program: Any) -> dict[str, str]:
