@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "edgecheck"
-TYPES = {"errors", "findings", "model.graph", "tables.phrases", "tables.language", "tables.evaluation", "tables.scope", "tables.functions",
+TYPES = {"errors", "findings", "model.graph", "model.raw_options", "tables.phrases", "tables.language", "tables.evaluation", "tables.scope", "tables.functions",
          "tables.observed", "tables.optable", "tables.versions", "model.cost", "results", "exporters", "oracles", "runtimes", "sources", "reports", "cli",
          "model", "model.formats", "tables", ""}  # fmt: skip
 PLUGINS = ("exporters", "oracles", "runtimes", "reports", "model.formats", "sources", "risks", "rewrites")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgecheck.errors import FormatError
+from edgecheck.model import raw_options
 from edgecheck.model.formats.tflite import read
 
 MAKER = Path(__file__).with_name("tflite_models.py")
@@ -203,6 +205,19 @@ def test_old_new_future_and_custom_operators(models):
     assert mine.attrs == {
         "max_detections": 10, "scale": 0.5, "name": "nms", "on": True, "sizes": (1, 2, 300), "custom_options_size": 100,
     }  # fmt: skip
+
+
+def test_the_struct_in_mediapipe_options():
+    pool = struct.pack("<6i", 2, 3, 4, 3, 4, 1)
+    named = {"padding": "VALID", "stride_w": 3, "stride_h": 4, "filter_width": 3, "filter_height": 4}
+    assert raw_options.attributes("MaxUnpooling2D", pool + b"\1" * 24) == named | {"fused_activation_function": "RELU"}
+    assert raw_options.attributes("Convolution2DTransposeBias", pool[:5]) == {
+        "padding": "VALID",
+        "stride_w": 3,
+        "stride_h": 0,
+    }
+    assert raw_options.attributes("MaxUnpooling2D", b"\7\0\0\0")["padding"] == 7
+    assert raw_options.attributes("MaxUnpooling2D", b"") == raw_options.attributes("Mine", pool) == {}
 
 
 @pytest.mark.export

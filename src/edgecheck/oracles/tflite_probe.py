@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecheck.model import raw_options
 from edgecheck.model.graph import Graph, Model, Node, Quantization, Tensor
 
 if TYPE_CHECKING:
@@ -322,6 +323,8 @@ def read(spec: Spec) -> Model:
     made: dict[str, Tensor] = {}
     inputs, outputs = _tensors(spec["i"], "i", made), _tensors(spec["o"], "o", made)
     attrs = dict(spec.get("a") or {})
+    if "x" in spec:
+        attrs |= raw_options.attributes(spec["op"].removeprefix("CUSTOM:"), bytes.fromhex(spec["x"]))
     if spec.get("m"):
         attrs["intermediates"] = tuple(f"m{i}" for i in range(len(spec["m"])))
     node = Node(

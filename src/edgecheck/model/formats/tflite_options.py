@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from edgecheck.model import raw_options
 from edgecheck.model.formats.flat import Table
 from edgecheck.model.formats.flex import scalars
 
@@ -50,7 +51,7 @@ def _named(names: list[str], value: int) -> str:
 def attributes(operator: Table, op: str, *, custom: bool) -> dict[str, Any]:
     """The attributes of one operator of the file; raises FormatError where a field points outside it."""
     if custom:
-        return custom_attributes(operator)
+        return custom_attributes(operator, op)
     known = schema()
     for names, type_slot, slot in (
         (known.options, _OPTIONS_TYPE, _OPTIONS),
@@ -102,13 +103,17 @@ def _enumerated(names: list[str], value: Any) -> Any:
     return _named(names, value) or value
 
 
-def custom_attributes(operator: Table) -> dict[str, Any]:
-    """`custom_options_size` in bytes and, where the options are a FlexBuffers map, its scalars by name."""
+def custom_attributes(operator: Table, op: str) -> dict[str, Any]:
+    """`custom_options_size` in bytes and, by name, a FlexBuffers map's scalars or a known struct's numbers."""
     start, size = operator.span(_CUSTOM_OPTIONS)
     if not size and (offset := operator.integer(_LARGE_OFFSET, "Q")) > 1:
         start, size = offset, operator.integer(_LARGE_SIZE, "Q")
         operator.flat.inside(start, size, "custom options")
-    return {**scalars(operator.flat, start, size), "custom_options_size": size}
+    if op in raw_options.FIELDS:
+        named: dict[str, Any] = raw_options.attributes(op, bytes(operator.flat.buffer[start : start + min(size, 64)]))
+    else:
+        named = scalars(operator.flat, start, size)
+    return {**named, "custom_options_size": size}
 
 
 def intermediates(operator: Table) -> tuple[int, ...]:
