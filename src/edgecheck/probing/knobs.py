@@ -18,6 +18,12 @@ from edgecheck.tables.phrases import Tree
 Spec = dict[str, Any]
 _TYPES = ("float32", "int8", "int32", "float16", "int64", "uint8", "int16", "bool")
 _RARE = ("int4", "uint16", "uint32", "float64", "bfloat16", "complex64", "uint64")  # where a limit takes all of _TYPES
+#: TensorProto.DataType of onnx.proto.
+_ONNX_TYPES = {
+    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10,
+    "float64": 11, "uint32": 12, "uint64": 13, "complex64": 14, "complex128": 15, "bfloat16": 16, "float8e4m3fn": 17,
+    "float8e5m2": 19, "uint4": 21, "int4": 22, "float4e2m1": 23,
+}  # fmt: skip
 _SIZES = frozenset({"shape", "rank", "size", "nbytes", "len", "prod", "broadcast", "shape1", "shape4", "static"})
 _VALUES = frozenset({"value", "scalar", "weight_sum", "const", "folded", "origin"})
 _SCALES = frozenset({"scale", "scales", "zero_point", "zero_points", "quantized", "per_channel", "axis"})
@@ -50,6 +56,7 @@ class Mentions:
     numbers: tuple[int | float, ...]
     texts: tuple[str, ...]
     attributes: tuple[str, ...]
+    settings: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, *trees: Tree) -> Mentions:
@@ -57,6 +64,7 @@ class Mentions:
         numbers: set[int | float] = set()
         texts: set[str] = set()
         attributes: set[str] = set()
+        settings: set[str] = set()
         for part in (part for tree in trees for part in _walk(tree)):
             if isinstance(part, bool):
                 continue
@@ -66,10 +74,10 @@ class Mentions:
                 texts.add(part)
             elif part and isinstance(part, list):
                 words.update(one for one in (part[0], *part[1:]) if isinstance(one, str))
-                if part[0] == "attr":
-                    attributes.add(part[1])
+                if part[0] in ("attr", "env"):
+                    (attributes if part[0] == "attr" else settings).add(part[1])
         small = sorted(number for number in numbers if abs(number) <= 1 << 20)
-        return cls(frozenset(words), tuple(small), tuple(sorted(texts)), tuple(sorted(attributes)))
+        return cls(frozenset(words), tuple(small), tuple(sorted(texts)), tuple(sorted(attributes)), frozenset(settings))
 
 
 def _walk(tree: Tree) -> Iterator[Any]:
@@ -94,10 +102,33 @@ def knobs(spec: Mapping[str, Any], format: str, mentions: Mentions) -> Iterator[
         yield from _quantization(spec, mentions)
     if mentions.words & {"exists", "arity", "inputs", "len"}:
         yield from _presence(spec)
-    if "op_version" in mentions.words:
-        key = "opset" if format == "onnx" else "v"
-        near = _near(mentions, int(spec.get(key, 1)))
-        yield Knob(key, lambda s, v: s.__setitem__(key, max(1, v)), spec.get(key, 1), near, ordered=True)
+    if format == "onnx" and "output" in mentions.words:
+        yield from _result_types(spec, mentions)
+    if "op_version" in mentions.words or "file_opset" in mentions.settings:
+        yield _numbered("opset" if format == "onnx" else "v", spec, mentions, 1)
+    if "file_ir_version" in mentions.settings:
+        yield _numbered("ir", spec, mentions, 8)
+
+
+def _numbered(key: str, spec: Mapping[str, Any], mentions: Mentions, default: int) -> Knob:
+    """A version that the description states."""
+    now = int(spec.get(key, default))
+    return Knob(key, lambda s, v: s.__setitem__(key, max(1, v)), now, _near(mentions, now), ordered=True)
+
+
+def _result_types(spec: Mapping[str, Any], mentions: Mentions) -> Iterator[Knob]:
+    """Attributes of ONNX operators that name the type of what is made: its number, or a tensor of it."""
+    wanted = dict.fromkeys((*(text for text in mentions.texts if text in _ONNX_TYPES), *_TYPES, *_RARE))
+    for name in ("to", "dtype", "output_dtype", "output_datatype"):
+        if name in (spec.get("a") or {}):
+
+            def turn(s: Spec, value: str, name: str = name) -> None:
+                s["a"][name] = _ONNX_TYPES[value]
+
+            yield Knob(f"attr.{name} type", turn, None, tuple(wanted))
+    value = (spec.get("a") or {}).get("value")
+    if isinstance(value, dict) and "t" in value:
+        yield Knob("attr.value type", lambda s, v: _retype(s["a"]["value"], v), value["t"], tuple(wanted))
 
 
 def _near(mentions: Mentions, now: int) -> tuple[int, ...]:
@@ -169,7 +200,7 @@ def _tensors(spec: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str, A
 
 
 def _types(spec: Mapping[str, Any], mentions: Mentions) -> Iterator[Knob]:
-    named = [text for text in mentions.texts if text in DTYPE_BITS]
+    named = [text for text in mentions.texts if text in DTYPE_BITS or text == "string" or text.endswith(")")]
     named += [one for one in _RARE if set(_TYPES) <= set(named) and one not in named]
     for now in dict.fromkeys(one["t"] for _, _, one in _tensors(spec)):
         wanted = tuple(one for one in dict.fromkeys((*_TYPES, *named)) if one != now)
