@@ -187,7 +187,7 @@ def entries(lines: dict[str, int], chip: str) -> Iterator[str]:
                 f'note = "{AWAY}"',
                 "",
             ]
-            kernels = [one for one in (npu | on_cpu).get(op, ()) if one.id == "no-kernel"]
+            kernels = [one for one in (npu | on_cpu).get(op, ()) if one.id in ("no-kernel", "value-written")]
             yield "\n".join([*away, *(line for one in kernels for line in limit(one, source, False))])
         when = elsewhere(op, chip) if op in on_cpu else None
         if when is not None:

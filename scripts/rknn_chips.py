@@ -11,7 +11,6 @@ from rknn_rules import (
     FLOAT,
     KERNEL,
     LANE,
-    LAYOUT_0,
     MIXED,
     NARROW,
     ONE_SIDED,
@@ -35,8 +34,11 @@ CPU: dict[str, tuple[Limit, ...]] = {
          "ReduceMax", "ReduceMin", "ReduceProd", "ReverseSequence", "RoiAlign", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu",
          "Bernoulli", "CenterCropPad", "ConvInteger", "DFT", "EyeLike", "Mod", "STFT", "TfIdfVectorizer",
          "GroupNormalization", "MaxRoiPool", "Multinomial", "ai.onnx.ml::Normalizer", "com.microsoft::Attention", "com.microsoft::Gelu",
-         "Shrink", "BitShift", "CastLike", "Mish", "OneHot", "Sign", "Sin", "Sinh", "Size", "SoftmaxCrossEntropyLoss", "Softsign", "Tan", "Xor"), ()),
+         "Shrink", "BitShift", "CastLike", "Mish", "Sign", "Sin", "Sinh", "Size", "SoftmaxCrossEntropyLoss", "Softsign", "Tan", "Xor"), ()),
     "SpaceToDepth": (KERNEL,),
+    "OneHot": (no("no-kernel", "(dtype(in[2]) in FLOATS and ((dtype(in[1]) in FLOATS and dtype(in[0]) in FLOATS + ['int32', 'int64']) or (dtype(in[1]) == 'int32' and dtype(in[0]) in ['int32', 'int64']) or dtype(in[0]) == dtype(in[1]) == 'int64'))"
+        " or (dtype(in[1]) == dtype(in[2]) == 'int64' and dtype(in[0]) in FLOATS + ['int64']) or (dtype(in[2]) == 'int32' and dtype(in[1]) in FLOATS and dtype(in[0]) == 'int64')".replace("FLOATS", "['float32', 'float16']"),
+        "the toolkit cannot run it with these types", "make indices, depth and values int64, or the values float32"),),
     "QLinearConv": (EIGHT_BITS,),
     "GatherND": (no("indices-given", "not computed(in[1]) or computed(in[0]) or in[1].rank < 2 or in[1].shape[-1] != 1 or known(attr.batch_dims, 0) != 0", "constant indices of the first dimension alone end in an error of the toolkit", "use Gather with these indices"),),
     "QLinearMatMul": (EIGHT_BITS,),
@@ -46,7 +48,7 @@ CPU: dict[str, tuple[Limit, ...]] = {
     "TopK": (no("k-const", "op_version < 10 or computed(in[1])", "K must be constant"),),
     "Compress": (no("condition-const", "computed(in[1])", "the condition must be constant"),),
     "GridSample": (KERNEL, no("mode", "known(attr.mode, 'bilinear') in ['bilinear', 'nearest', 'bicubic']", "the modes' names before opset 20 are bilinear, nearest and bicubic"),),
-    "RNN": (LAYOUT_0,),
+    "RNN": (),
 }  # fmt: skip
 #: Operators of other domains that the toolkit takes for ONNX's own of the same name.
 CPU |= {f"com.microsoft::{op}": CPU[op] for op in ("GatherND", "GridSample", "Trilu")}
@@ -56,13 +58,13 @@ _FROM_IMAGE = f"(attr.keepdims == 0 and {image('in[0]')} % {LANE} == 0)"
 #: What the CPU does not do under this condition: it becomes a reshape, a multiplication, or parts that are joined.
 _NO_REDUCTION = f"in[0].size == out[0].size and dtype(in[0]) in {FLOAT[:-1]}, 'int8'] and (in[0].rank in 1..3 or (in[0].rank == 5 and ({FITS} or attr.keepdims == 0) and {TO_IMAGE}) or (in[0].rank == 4 and ({_FROM_IMAGE} or {ONE_SIDED})))"
 #: Lengths that do not grow.
-_SHORTER = "all(value(in[1])[k + 1] <= value(in[1])[k] for k in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] if k + 1 < in[1].size)"
+_SHORTER = f"(min(value(in[1])) == max(value(in[1])) or (in[1].size <= 16 and all(value(in[1])[k + 1] <= value(in[1])[k] for k in {list(range(15))} if k + 1 < in[1].size)))"
 #: What becomes of that on the other chips: the RV1103 reshapes on its NPU, the RK3566 on the CPU.
 _RESHAPED_IMAGES = {"rv1103": "attr.keepdims == 0", "rk3566": "False"}
 _RESHAPED_FIVE = {"rv1103": "in[0].rank == 5", "rk3566": "(in[0].rank == 5 and (attr.keepdims != 0 or out[0].rank != 4))"}  # fmt: skip
 ELSEWHERE = {
     "ReduceMax": _NO_REDUCTION,
-    "ReverseSequence": f"in[0].rank == 3 and dtype(in[0]) in {FLOAT} and not computed(in[0]) and computed(in[1]) and attr.time_axis == 0 and in[1].size <= 16 and {_SHORTER}",
+    "ReverseSequence": f"in[0].rank == 3 and dtype(in[0]) in {FLOAT} and not computed(in[0]) and computed(in[1]) and attr.time_axis == 0 and {_SHORTER}",
     "GatherElements": f"computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT}",
     "ScatterND": f"in[2].size < in[0].size and in[1].rank == 2 and in[1].shape[1] == 1 and computed(in[1]) and not computed(in[0]) and dtype(in[0]) in {FLOAT} and known(attr.reduction, 'none') == 'none'",
     "Hardmax": f"in[0].rank == 4 and dtype(in[0]) in {FLOAT} and ((attr.axis in [1, -3] and in[0].shape[1] % 8 == 0) or (attr.axis in [3, -1] and in[0].shape[3] % 16 == 0 and op_version >= 13))",

@@ -26,6 +26,7 @@ from rknn_rules import (
     RESHAPED,
     SOMETHING,
     SUMS,
+    WIDE,
     Limit,
     constant,
     cpu,
@@ -36,7 +37,7 @@ from rknn_rules import (
 )
 
 #: Channels that are padded: behind them where they fill their blocks, in front of them where nothing else is padded.
-_CHANNELS = "(0 if in[0].rank == 2 else 2 if in[0].rank == 3 and in[0].shape[0:2] == [1, 1] else 1)"
+_CHANNELS = "(0 if in[0].rank == 2 else 2 if in[0].rank == 5 or (in[0].rank == 3 and in[0].shape[0:2] == [1, 1]) else 1)"
 _IN_FRONT = "(1 if exists(in[3]) else value(in[1])[CHANNELS] if exists(in[1]) else attr.pads[CHANNELS])"
 NO_CHANNELS = cpu(
     "no-channels",
@@ -120,7 +121,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Expand": (
         constant(1, "shape"), NOT_SCALAR, cpu("no-int64", "dtype(in[0]) != 'int64'", "int64 is expanded on the CPU"),
-        cpu("moves", f"not same(in[0].shape, out[0].shape) or dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "integers that keep their shape run on the CPU"),
+        cpu("moves", f"not same(in[0].shape, out[0].shape) or dtype(in[0]) in {FLOAT} or (dtype(in[0]) == 'int8' and in[0].rank != 4)", "integers that keep their shape run on the CPU"),
         cpu("not-the-batch", f"in[0].size == out[0].size or in[0].size == 1 or out[0].rank < 3 or {NOT_FIRST}",
             "repeating only the first dimension runs on the CPU"),
     ),
@@ -148,7 +149,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         no("written", "not computed(in[1]) or (written(attr.axis) and written(attr.epsilon))", "the node must write its axis and its epsilon: left to their defaults they end in an error of the toolkit", "write axis = -1 and epsilon = 1e-5 into the node"),
         cpu("scale-const", "computed(in[1]) and (not exists(in[2]) or computed(in[2]))", "scale and bias that are not constant make it run on the CPU"),
     ),
-    "LpNormalization": (ONLY_FLOATS, cpu("not-the-batch", "in[0].rank <= 2 or attr.axis % in[0].rank != 0 or (in[0].rank == 4 and in[0].shape[0:2] == [1, 1])", "the norm over the first of three and more dimensions runs on the CPU")),
+    "LpNormalization": (ONLY_FLOATS, cpu("not-the-batch", "in[0].rank <= 2 or attr.axis % in[0].rank != 0", "the norm over the first of three and more dimensions runs on the CPU")),
     "MatMul": (
         ONLY_FLOATS,
         cpu("one-side-broadcast", "in[0].rank < 4 or in[1].rank < 4 or same(in[0].shape[0:2], in[1].shape[0:2]) or in[0].shape[0:2] == [1, 1] or in[1].shape[0:2] == [1, 1]",
@@ -166,19 +167,19 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "Pow": (no("base-rank", "out[0].rank != 3 or in[0].rank == 3", "a base of fewer dimensions than the three of the result ends in an error of the toolkit", "give the base three dimensions with Unsqueeze"), BEFORE_BLOCKS, cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
             no("exponent-type", "dtype(in[1]) in ['float32', 'float16', 'float64', 'int32', 'int64']", "the toolkit cannot run it with this type of exponent"),
         cpu("exponent", "value(in[1])[0] in [-0.5, 0.5, 1, 2, 3]", "only the exponents -0.5, 0.5, 1, 2 and 3 run on the NPU", "write the power as multiplications")),
-    "ReduceSum": (constant(1, "axes"), ONLY_FLOATS, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"),
+    "ReduceSum": (constant(1, "axes"), ONLY_FLOATS, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or (known(attr.noop_with_empty_axes, 0) == 1 and in[0].rank <= 3)", "an empty list of axes runs on the CPU"),
         cpu("something", f"{SOMETHING} or (exists(in[1]) and all(a % 4 != 0 for a in value(in[1])))", "a sum over the first of four dimensions, of size 1, runs on the CPU")),
     "ReduceMean": (
         constant(1, "axes"), ONLY_FLOATS,
-        cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"),
+        cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or (known(attr.noop_with_empty_axes, 0) == 1 and in[0].rank <= 3)", "an empty list of axes runs on the CPU"),
         cpu("something", SOMETHING, "a mean over axes of size 1 runs on the CPU"),
     ),
     "Range": (no("inputs-const", "all(computed(t) for t in inputs)", "start, limit and delta must be constant"),),
     **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow"), (vague("size-given", "the toolkit computes it of made-up values where the size is not constant", "computed(in[0])"),)),
     "MelWeightMatrix": (vague("values-given", "the toolkit computes it of made-up values where they are not constant", "all(computed(t) for t in inputs)"),),
-    "ConstantOfShape": (no("shape-const", "computed(in[0])", "the shape must be constant"),),
+    "ConstantOfShape": (no("shape-const", "computed(in[0])", "the shape must be constant"), no("value-written", "written(attr.value)", "the node must write its value: left to its default it ends in an error of the toolkit", "write value = [0.0] into the node")),
     **dict.fromkeys(("Constant", "Shape"), ()),
-    "ReduceL2": (ONLY_FLOATS, constant(1, "axes"), cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or known(attr.noop_with_empty_axes, 0) == 1", "an empty list of axes runs on the CPU"), cpu("rank-4", f"in[0].rank <= 4 or (in[0].rank == 5 and {FITS})", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1 and stays")),
+    "ReduceL2": (ONLY_FLOATS, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or (known(attr.noop_with_empty_axes, 0) == 1 and in[0].rank <= 3)", "an empty list of axes runs on the CPU"), cpu("rank-4", f"in[0].rank <= 4 or (in[0].rank == 5 and {FITS})", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1 and stays")),
     "Resize": (
         no("sizes-const", "all(t.size == 0 or computed(t) for t in inputs[1:4])", "scales and sizes must be constant"),
         no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"), ONLY_FLOATS,
@@ -194,7 +195,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Softmax": (
         *ARITHMETIC,
-        no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:2])", "five dimensions end in an error of the toolkit unless the axis is the last", "join two dimensions with Reshape"),
+        no("five-dimensions", "in[0].rank <= 4 or op_version < 13 or attr.axis in [-1, in[0].rank - 1] or any(d == 1 for d in in[0].shape[0:2]) or (in[0].rank == 5 and (attr.axis not in [3, -2] or in[0].shape[1] == in[0].shape[2]))", "over the fourth of five dimensions it ends in an error of the toolkit", "join two dimensions with Reshape"),
     ),
     "Sqrt": (*ARITHMETIC, BEFORE_BLOCKS, cpu("not-quantised", "in[0].producer != 'DequantizeLinear' or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)", "it runs on the CPU between DequantizeLinear and QuantizeLinear"), cpu("rank-4", "in[0].rank <= 4", "rank 5 and more runs on the CPU")),
     "Sum": (*ARITHMETIC, cpu("two", "arity >= 2", "the sum of one input runs on the CPU")),
@@ -211,7 +212,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
             " and (in[0].shape[1] * in[0].shape[2] <= 16384 or in[0].shape[3] % 8 == 0))",
             "this order runs on the CPU for large planes unless channels and width are multiples of 8"),
         LARGE_MATRICES, LARGE_LISTS,
-        cpu("long", "in[0].rank != 4 or attr.perm not in [[0, 2, 3, 1], [0, 3, 2, 1]] or (in[0].shape[1] <= 8192 and (in[0].shape[2] != 1 or in[0].shape[3] <= 8192 or attr.perm[1] == 3))", "more than 8192 channels, or one row of more than 8192, are turned on the CPU"),
+        cpu("long", "in[0].rank != 4 or attr.perm not in [[0, 2, 3, 1], [0, 3, 2, 1]] or (in[0].shape[1] <= 8192 and (in[0].shape[3] <= 8192 or attr.perm[1] == 3))", "more than 8192 channels, or rows of more than 8192, are turned on the CPU"),
         cpu("width", "in[0].rank != 4 or attr.perm != [0, 1, 3, 2] or in[0].shape[3] <= 1024 or in[0].shape[2] == 1", "a width above 1024 is exchanged with the height on the CPU"),
     ),
     "Where": (
@@ -222,7 +223,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("same-rank", "out[0].rank not in 2..3 or all(computed(t) or t.rank in [0, out[0].rank] for t in inputs)", "inputs of fewer dimensions make it run on the CPU", "give the inputs the same number of dimensions"),
     ),
     "Reshape": (constant(1, "shape"), *RESHAPED),
-    "Squeeze": (constant(1, "axes"), *RESHAPED),
+    "Squeeze": RESHAPED,
     "Unsqueeze": (constant(1, "axes"), *RESHAPED),
     "Flatten": RESHAPED,
     "Slice": (
@@ -237,9 +238,10 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Pad": (
         no("pads-const", "not exists(in[1]) or computed(in[1])", "pads must be constant"),
-        cpu("rank-4", "in[0].rank <= 4 or same(in[0].shape, out[0].shape) or (in[0].shape[0] == 1 and out[0].shape[0:2] == in[0].shape[0:2])", "five dimensions are padded on the CPU"),
+        cpu("rank-4", "in[0].rank <= 4 or same(in[0].shape, out[0].shape) or (in[0].rank == 5 and ((in[0].shape[0] == 1 and out[0].shape[0] == 1) or (in[0].shape[1] == 1 and out[0].shape[1] == 1)))", "five dimensions are padded on the CPU, unless the first or second is 1 and stays"),
         NO_CHANNELS,
-        cpu("batch-zeros", "known(attr.mode, 'constant') == 'constant' or in[0].rank <= 2 or out[0].shape[0] == in[0].shape[0]", "another batch is made only of a constant on the NPU"),
+        cpu("wide-kept", f"dtype(in[0]) not in {WIDE} or in[0].rank == 4 or not same(in[0].shape, out[0].shape)", "wide integers that nothing is padded to are moved by the CPU"),
+        cpu("batch-zeros", "known(attr.mode, 'constant') == 'constant' or in[0].rank <= 2 or (out[0].shape[0] == in[0].shape[0] and (in[0].rank != 5 or out[0].shape[1] == in[0].shape[1]))", "another batch is made only of a constant on the NPU"),
     ),
     "Tile": (
         constant(1, "repeats"), NARROW,
