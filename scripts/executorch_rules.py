@@ -33,6 +33,7 @@ class Limit:
     otherwise: str = "fallback"
     help: str = ""
     when: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class Backend:
     limits: Mapping[str, tuple[Limit, ...]]  # by edge operator: hold for whatever is lowered to it
     own: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)  # by the operator of the file
     whole: frozenset[str] = frozenset()  # operators of the file that the backend keeps as they are
+    becomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # where its own passes come before
 
 
 def quoted(text: str) -> str:
@@ -68,6 +70,7 @@ def written(rule: Rule) -> str:
     for limit in rule.limits:
         lines += ["[[op.limit]]", f"id = {quoted(limit.id)}"]
         lines += [f"when = {quoted(limit.when)}"] if limit.when else []
+        lines += [f'of = "{limit.of}"'] if limit.of else []
         if not limit.require:
             lines += [f"opaque = {quoted(limit.say)}", f"source = [{quoted(limit.source)}]"]
             continue

@@ -246,14 +246,24 @@ def adopted(made: list[Any], program: Any, origins: Callable[[Any], set[str]]) -
 
     Such nodes hang together; of what no made node names, it is what stands in the file next to the sources around them.
     """
-    strangers = {node for node in made if not origins(node) and "getitem" not in str(node.target)}
+    calls = [node for node in program.graph.nodes if node.op == "call_function"]
+    file = {node.name for node in program.graph.nodes}
+    ours = [node for node in made if not str(node.target).endswith(("getitem", "getitem>", "executorch_call_delegate"))]
+    strangers = {node for node in ours if not origins(node) & file}
     named = {name for node in made for name in origins(node)}
-    gone = [node for node in program.graph.nodes if node.op == "call_function" and node.name not in named]
+    gone = [node for node in calls if node.name not in named]
     found: dict[Any, set[str]] = {}
     for group in _apart_of(strangers):
-        beside = {one for node in group for one in (*node.all_input_nodes, *node.users) if one not in group}
-        around = {name for one in beside for name in (origins(one) or {one.name})}
-        near = [one for one in gone if around & {n.name for n in (*one.all_input_nodes, *one.users)}]
+        beside = {
+            one
+            for node in group
+            for one in (*node.all_input_nodes, *node.users)
+            if one not in group and one.op != "output"
+        }
+        around = {name for one in beside for name in (origins(one) & file or {one.name})}
+        near = [
+            one for one in gone if around & {n.name for n in (*one.all_input_nodes, *one.users) if n.op != "output"}
+        ]
         found |= {node: {one.name for one in near} for node in group}
     return found
 
