@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from tflm_rules import RULES
-from tflm_rules.checks import ACTIVATED, GENERIC_EMPTY, GENERIC_FOLDED, HELP, RANGE, Rule, counted
+from tflm_rules.checks import ACTIVATED, GENERIC_EMPTY, GENERIC_FOLDED, GENERIC_OUTPUTS, HELP, RANGE, Rule, counted
 
 
 def resolved(checkout: Path) -> list[tuple[str, int]]:
@@ -43,7 +43,7 @@ def main() -> int:
     options = parser.parse_args()
     path = options.out / "tflm.toml"
     parts = [path.read_text().split("[[limit]]")[0].split("[[op]]")[0].rstrip() + "\n"]
-    parts += [_limit("[[limit]]", rule) for rule in (GENERIC_FOLDED, GENERIC_EMPTY)]
+    parts += [_limit("[[limit]]", rule) for rule in (GENERIC_FOLDED, GENERIC_EMPTY, GENERIC_OUTPUTS)]
     for op, line in resolved(options.checkout):
         parts.append(f'[[op]]\nop = "{op}"\nsource = ["resolver:{line}"]\n')
         rules = [*counted(op), *RULES.get(op, []), *([RANGE] if op in ACTIVATED else [])]

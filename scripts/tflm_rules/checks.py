@@ -239,6 +239,25 @@ GENERIC_EMPTY = (
 )
 
 
+#: Kernels that count their outputs; the others write the first and leave what else is listed.
+ONE_OUTPUT = (
+    "ABS", "ADD_N", "BATCH_MATMUL", "BATCH_TO_SPACE_ND", "BROADCAST_ARGS", "BROADCAST_TO", "CAST", "CEIL", "CONV_2D",
+    "COS", "CUMSUM", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE", "DYNAMIC_UPDATE_SLICE", "ELU",
+    "EMBEDDING_LOOKUP", "EXP", "EXPAND_DIMS", "FLOOR_DIV", "FLOOR_MOD", "GATHER", "GATHER_ND", "HARD_SWISH",
+    "L2_NORMALIZATION", "L2_POOL_2D", "LEAKY_RELU", "LOG", "LOGICAL_NOT", "LOG_SOFTMAX", "MEAN", "MUL", "PAD",
+    "PADV2", "QUANTIZE", "REDUCE_ALL", "REDUCE_MAX", "REDUCE_MIN", "RESHAPE", "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "ROUND", "RSQRT", "SELECT_V2", "SHAPE", "SIN", "SLICE", "SOFTMAX",
+    "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "SQUEEZE", "STRIDED_SLICE", "SUM",
+    "SVDF", "TANH", "TRANSPOSE", "TRANSPOSE_CONV", "UNIDIRECTIONAL_SEQUENCE_LSTM", "ZEROS_LIKE",
+)  # fmt: skip
+GENERIC_OUTPUTS = (
+    "one-output",
+    f"op not in {json.dumps(ONE_OUTPUT)} or len(outputs) <= 1",
+    "the operator has one output",
+    "reduce_common.cc:46",
+)
+
+
 def counted(op: str) -> list[Rule]:
     """What is said of the number of inputs."""
     if op in ARITY:
