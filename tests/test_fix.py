@@ -99,6 +99,10 @@ def test_a_dry_run_writes_nothing(tmp_path, capsys):
     assert main(["fix", str(path), "--target", "ort-cpu@1.17", "--dry-run", "-q"]) == 0
     assert "would write" in capsys.readouterr().out
     assert [one.name for one in tmp_path.iterdir()] == ["m.onnx"]
+    earlier = tmp_path / "m.fixed.onnx"
+    earlier.write_text("an earlier result")
+    assert main(["fix", str(path), "--target", "ort-cpu@1.17", "--dry-run", "-q"]) == 0
+    assert earlier.read_text() == "an earlier result"
 
 
 @pytest.mark.export
@@ -145,3 +149,21 @@ def test_wrong_orders_are_one_sentence(tmp_path, capsys):
     errors = capsys.readouterr().err
     assert errors.count("error: ") == 4
     assert "Traceback" not in errors
+
+
+@pytest.mark.export
+def test_free_sizes_are_named_as_what_stands_in_the_way(tmp_path, capsys):
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 8])],
+    )
+    path = tmp_path / "free.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    assert main(["fix", str(path), "--target", "ort-qnn", "-q"]) == 1
+    assert "--freeze fixes the free dimensions first" in capsys.readouterr().out
+    assert main(["fix", str(path), "--target", "ort-qnn", "--freeze", "-q"]) == 0
+    out = capsys.readouterr().out
+    assert "1 supported" in out
+    assert "--freeze" not in out

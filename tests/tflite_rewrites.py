@@ -9,7 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from edgecheck.oracles import tflite_probe
 from edgecheck.rewrites import tflite as plugin
@@ -36,6 +38,7 @@ CONV = {
 }
 RNG = np.random.default_rng(5)
 KERNEL = {"t": "float32", "s": [4, 3, 3, 2], "c": RNG.standard_normal(72).round(3).tolist()}
+PLAIN = {"fused_activation_function": "NONE"}
 FULL = {
     "fused_activation_function": "NONE",
     "weights_format": "DEFAULT",
@@ -53,7 +56,7 @@ def dilated(padding, rows, columns, size):
     return {"op": "CONV_2D", "v": 2, "a": a, "i": [t(1, size, size, 2), KERNEL, BIAS], "o": [t(1, h, w, 4)]}
 
 
-#: (rewrite, description, whether it fits)
+#: (rewrite, description, whether it fits; "apart": so it does, with a buffer behind the flatbuffer)
 CASES = [
     ("hard-swish-as-relu6", {"op": "HARD_SWISH", "i": [t(1, 4, 8)], "o": [t(1, 4, 8)]}, True),
     ("hard-swish-as-relu6", {"op": "HARD_SWISH", "i": [t(1, 8, **I8)], "o": [t(1, 8, **I8)]}, False),
@@ -106,6 +109,24 @@ CASES = [
     ),
     ("transpose-as-reshape", {"op": "TRANSPOSE", "i": [t(1, 5, 3), c([1, 0, 2])], "o": [t(5, 1, 3)]}, True),
     ("transpose-as-reshape", {"op": "TRANSPOSE", "i": [t(2, 5, 3), c([1, 0, 2])], "o": [t(5, 2, 3)]}, False),
+    ("ranks-made-equal", {"op": "ADD", "a": PLAIN, "i": [t(2, 3, 4), c(np.ones((3, 4)), "float32")], "o": [t(2, 3, 4)]}, True),
+    (
+        "ranks-made-equal",
+        {"op": "ADD", "a": PLAIN, "i": [t(2, 3, 4), c(np.arange(12.0).reshape(3, 4), "float32")], "o": [t(2, 3, 4)]},
+        "apart",
+    ),
+    ("ranks-made-equal", {"op": "MUL", "a": PLAIN, "i": [t(3, 4), t(2, 3, 4)], "o": [t(2, 3, 4)]}, True),
+    ("ranks-made-equal", {"op": "ADD", "a": PLAIN, "i": [t(2, 3, 4, **I8), t(3, 4, **I8)], "o": [t(2, 3, 4, **I8)]}, True),
+    ("ranks-made-equal", {"op": "ADD", "a": PLAIN, "i": [t(2, 4), t(2, 4)], "o": [t(2, 4)]}, False),
+    ("ranks-made-equal", {"op": "ADD", "a": PLAIN, "i": [t(2, 4), c(1.0, "float32")], "o": [t(2, 4)]}, False),
+    ("broadcast-as-tile", {"op": "BROADCAST_TO", "v": 2, "i": [t(1, 4), c([3, 4])], "o": [t(3, 4)]}, True),
+    ("broadcast-as-tile", {"op": "BROADCAST_TO", "v": 2, "i": [t(4, 1), c([2, 4, 5])], "o": [t(2, 4, 5)]}, True),
+    ("broadcast-as-tile", {"op": "BROADCAST_TO", "v": 2, "i": [t(4, **I8), c([1, 4])], "o": [t(1, 4, **I8)]}, True),
+    ("lookup-as-gather", {"op": "EMBEDDING_LOOKUP", "i": [c([1, 0, 1]), {"t": "float32", "s": [2, 3]}], "o": [t(3, 3)]}, True),
+    ("slice-in-four-dimensions", {"op": "SLICE", "i": [t(3, 1, 2, 5, 4), c([1, 0, 0, 0, 0]), c([1, 1, 2, 5, 4])], "o": [t(1, 1, 2, 5, 4)]}, True),
+    ("slice-in-four-dimensions", {"op": "SLICE", "i": [t(2, 3, 2, 5, 4, **I8), c([0, 1, 0, 2, 0]), c([2, 2, 2, 3, 4])], "o": [t(2, 2, 2, 3, 4, **I8)]}, True),
+    ("slice-in-four-dimensions", {"op": "SLICE", "i": [t(2, 3, 2, 5, 4), c([1, 1, 1, 2, 1]), c([1, 2, 1, 3, 3])], "o": [t(1, 2, 1, 3, 3)]}, False),
+    ("slice-in-four-dimensions", {"op": "SLICE", "i": [t(2, 5, 4), c([1, 1, 1]), c([1, 2, 1])], "o": [t(1, 2, 1)]}, False),
 ]  # fmt: skip
 
 
@@ -128,12 +149,35 @@ def inputs(path):
     return made
 
 
+def apart(content):
+    """The file with its largest buffer behind the flatbuffer, as files above 2 GB and some quantisers have it."""
+    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    buffer = max(model.buffers, key=lambda one: 0 if one.data is None else len(one.data))
+    data, buffer.data = bytes(buffer.data), None
+    buffer.offset, buffer.size = 2, len(data)
+    buffer.offset = -(-len(packed(model)) // 16) * 16
+    whole = packed(model)
+    return whole + bytes(buffer.offset - len(whole)) + data
+
+
+def packed(model):
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def main(folder):
     for number, (rewrite, spec, fits) in enumerate(CASES):
         path, new = folder / f"{number}.tflite", folder / f"{number}.new.tflite"
-        path.write_bytes(tflite_probe.write(fresh(spec)))
+        content = tflite_probe.write(fresh(spec))
+        path.write_bytes(apart(content) if fits == "apart" else content)
         done = plugin.apply(path, rewrite, [0], new)["rewritten"]
-        row = {"rewrite": rewrite, "fits": fits, "rewritten": done, "offered": rewrite in plugin.offers(spec["op"])}
+        row = {
+            "rewrite": rewrite,
+            "fits": bool(fits),
+            "rewritten": done,
+            "offered": rewrite in plugin.offers(spec["op"]),
+        }
         if done:
             feeds = inputs(path)
             one, two = (list(litert.run(p, [feeds])[0].values()) for p in (path, new))

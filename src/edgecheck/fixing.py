@@ -18,6 +18,7 @@ from edgecheck.checking import check_model
 from edgecheck.deliverables import Say
 from edgecheck.errors import EdgecheckError
 from edgecheck.exporters import InputOption
+from edgecheck.findings import Finding
 from edgecheck.model.formats import read
 from edgecheck.placing import workplace
 from edgecheck.proof import Measured
@@ -40,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixed:
-    """What came of it. `path` is None where no rewrite helped: nothing is written then."""
+    """What came of it. `path` is the new file, in a dry run too; None where no rewrite helped."""
 
     before: CheckedModel
     after: CheckedModel
@@ -60,6 +61,7 @@ class Order:
     seed: int = 0
     timeout: float = 300.0
     freeze: bool = False  # free dimensions become the sizes of the proof's inputs
+    dry: bool = False  # nothing is written
 
 
 def fix(order: Order, say: Say = lambda text: None) -> Fixed:
@@ -81,9 +83,26 @@ def fix(order: Order, say: Say = lambda text: None) -> Fixed:
         )
         found = _search(order, plugin, python, before, witness, work, say)
         if found.path is not None:
-            _keep(found.path, order.out)
-            found = replace(found, path=order.out)
+            if not order.dry:
+                _keep(found.path, order.out)
+            found = replace(found, after=_moved(found.after, order.out), path=order.out)
     return found
+
+
+def _moved(checked: CheckedModel, path: Path) -> CheckedModel:
+    """What was found of a file, now that the file stands elsewhere."""
+    old, new = str(checked.model.path), str(path)
+
+    def told(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        return tuple(
+            replace(
+                one, model=one.model and one.model.replace(old, new), place=one.place and one.place.replace(old, new)
+            )
+            for one in findings
+        )
+
+    targets = tuple(replace(target, findings=told(target.findings)) for target in checked.targets)
+    return replace(checked, model=replace(checked.model, path=path), targets=targets, findings=told(checked.findings))
 
 
 def rewriter(format: str) -> Any:

@@ -15,7 +15,7 @@ from edgecheck.cli import export, output
 from edgecheck.errors import EdgecheckError
 from edgecheck.fixing import Fixed, Order, Step
 from edgecheck.reports import words
-from edgecheck.results import CheckedTarget
+from edgecheck.results import CheckedTarget, NodeVerdict
 
 HELP = "Rewrite operators that targets refuse, keep what is proven to compute the same, show verdicts before and after."
 EPILOG = """examples:
@@ -69,9 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     format = output.chosen_format(arguments, FORMATS)
     order = _order(arguments)
     fixed = fixing.fix(order, (lambda text: None) if arguments.quiet else _say)
-    if fixed.path is not None:
-        _finish(order, fixed, dry=arguments.dry_run)
-    text = json.dumps(described(fixed), indent=1) if format == "json" else _text(fixed, dry=arguments.dry_run)
+    if fixed.path is not None and not order.dry:
+        _finish(order, fixed)
+    text = json.dumps(described(fixed), indent=1) if format == "json" else _text(fixed, order)
     output.write(text, arguments.output_file)
     return output.exit_code(fixed.after.all_findings, arguments)
 
@@ -97,16 +97,13 @@ def _order(arguments: argparse.Namespace) -> Order:
         raise EdgecheckError("--out is the model itself, which is never changed", help="choose another name")
     return Order(
         model=arguments.model, out=out, wanted=fitting or tuple(wanted), inputs=export.options(arguments.input, []),
-        seed=arguments.seed, timeout=arguments.timeout, freeze=arguments.freeze,
+        seed=arguments.seed, timeout=arguments.timeout, freeze=arguments.freeze, dry=arguments.dry_run,
     )  # fmt: skip
 
 
-def _finish(order: Order, fixed: Fixed, *, dry: bool) -> None:
-    """The manifest beside the file; a dry run leaves neither."""
+def _finish(order: Order, fixed: Fixed) -> None:
+    """The manifest beside the file."""
     assert fixed.path is not None
-    if dry:
-        fixed.path.unlink(missing_ok=True)
-        return
     content = {
         "command": shlex.join(["edgecheck", *sys.argv[1:]]),
         "source": {"name": order.model.name, "sha256": fixed.before.model.sha256},
@@ -152,7 +149,7 @@ def _counts(target: CheckedTarget) -> dict[str, int]:
     return {name: target.count(name) for name in ("supported", "fallback", "rejected", "unknown")}
 
 
-def _text(fixed: Fixed, *, dry: bool) -> str:
+def _text(fixed: Fixed, order: Order) -> str:
     lines = []
     for step in fixed.steps:
         if step.state == "failed":
@@ -170,7 +167,7 @@ def _text(fixed: Fixed, *, dry: bool) -> str:
     for finding in fixed.after.all_findings:
         if finding.severity != "note":
             lines += ["", *words.block(finding, colour=False, verbose=False)]
-    lines += ["", _conclusion(fixed, dry=dry)]
+    lines += ["", _conclusion(fixed, order)]
     return "\n".join(lines).lstrip("\n")
 
 
@@ -188,8 +185,18 @@ def _told(target: CheckedTarget) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.items())
 
 
-def _conclusion(fixed: Fixed, *, dry: bool) -> str:
+def _conclusion(fixed: Fixed, order: Order) -> str:
+    hint = "" if order.freeze or not _for_its_sizes(fixed) else "\n  help: --freeze fixes the free dimensions first"
     if fixed.path is not None:
-        return f"would write {fixed.path}" if dry else f"written: {fixed.path}"
-    refused = any(v.verdict in ("fallback", "rejected") for target in fixed.before.targets for v in target.verdicts)
-    return "nothing written: no rewrite known here helps" if refused else "nothing to fix"
+        return (f"would write {fixed.path}" if order.dry else f"written: {fixed.path}") + hint
+    refused = any(_refusals(target) for target in fixed.before.targets)
+    return f"nothing written: no rewrite known here helps{hint}" if refused else "nothing to fix"
+
+
+def _for_its_sizes(fixed: Fixed) -> bool:
+    """Whether operators are still refused because a dimension is free."""
+    return any("dynamic dimensions" in (one.reason or "") for t in fixed.after.targets for one in _refusals(t))
+
+
+def _refusals(target: CheckedTarget) -> list[NodeVerdict]:
+    return [one for one in target.verdicts if one.verdict in ("fallback", "rejected")]

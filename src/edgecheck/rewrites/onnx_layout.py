@@ -118,3 +118,20 @@ def _gather(b: Builder) -> bool:
     if not index.ndim:
         b.unsqueeze("Squeeze", piece, [axis], out=b.y)
     return True
+
+
+@rule("allowzero-left-out", "Reshape", says="the same reshape without allowzero, which only a size of 0 would need")
+def _allowzero(b: Builder) -> bool:
+    sizes = b.value(b.input(1)) if b.input(1) else None
+    if not b.attrs.get("allowzero", 0) or sizes is None or not sizes.all():
+        return False
+    b.add("Reshape", b.x, b.input(1), out=b.y)
+    return True
+
+
+@rule("pad-mode-written", "Pad", says="its mode in the file, the default too")
+def _pad(b: Builder) -> bool:
+    if "mode" in b.attrs:
+        return False
+    b.add("Pad", *b.node.input, out=b.y, mode="constant", **b.attrs)
+    return True

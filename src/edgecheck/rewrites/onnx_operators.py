@@ -238,3 +238,11 @@ def _gemm(b: Builder) -> bool:
         added = third if beta == 1.0 else b.add("Mul", third, b.constant(beta, b.x))
         b.add("Add", product, added, out=b.y)
     return True
+
+
+@rule("nan-as-unequal", "IsNaN", says="x that does not equal itself")
+def _is_nan(b: Builder) -> bool:
+    if b.opset < 11:  # Equal takes no floats before
+        return False
+    b.add("Not", b.add("Equal", b.x, b.x), out=b.y)
+    return True

@@ -16,6 +16,11 @@ ENVIRONMENT = "torch"
 RUNTIME = "litert"
 FOLD = "fold-constants"
 WHOLE = (FOLD,)
+#: Weights that a file keeps small on purpose; and what gives something else each time.
+_UNFOLDED = (
+    "DEQUANTIZE", "DENSIFY", "RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL", "CUSTOM", "CALL_ONCE",
+    "IF", "WHILE", "VAR_HANDLE", "READ_VARIABLE", "HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_SIZE",
+)  # fmt: skip
 SAYS = {
     **RULES.says(),
     FOLD: "what depends on known shapes only is computed now",
@@ -81,12 +86,18 @@ def _names(model: Any, index: int) -> set[str]:
 
 
 def _model(path: Path) -> Any:
+    import numpy
     from ai_edge_litert import schema_py_generated as schema
 
     content = path.read_bytes()
     if content.rfind(b"PK\x05\x06") > 0:
         raise EdgecheckError(f"{path} has a zip of associated files appended, which a rewrite would lose")
-    return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # its bytes lie behind the flatbuffer
+            buffer.data = numpy.frombuffer(content[buffer.offset : buffer.offset + buffer.size], numpy.uint8)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def _save(model: Any, out: Path) -> None:
@@ -118,14 +129,15 @@ def _replace(model: Any, ops: Sequence[str], rewrite: str, wanted: set[int]) -> 
 
 
 def _fold(path: Path, model: Any, ops: Sequence[str]) -> int:
-    """Replace by their values the integers that follow from known shapes and constants; LiteRT computes them."""
+    """Replace by their values what follows from known shapes and constants alone; LiteRT computes it."""
     graph = model.subgraphs[0]
     known = {i for i, tensor in enumerate(graph.tensors) if _constant(model, tensor)}
     folded: list[int] = []
     for position, operator in enumerate(graph.operators):
         static = all(_static(graph.tensors[i]) for i in operator.inputs if i >= 0)
         from_shape = ops[position] in ("SHAPE", "RANK") and static
-        if from_shape or (len(operator.inputs) and all(i < 0 or i in known for i in operator.inputs)):
+        constant = len(operator.inputs) and all(i < 0 or i in known for i in operator.inputs)
+        if from_shape or (constant and ops[position] not in _UNFOLDED):
             outputs = [graph.tensors[i] for i in operator.outputs]
             if all(_foldable(one) for one in outputs) and not set(operator.outputs) & set(graph.outputs):
                 known |= set(operator.outputs)
@@ -149,13 +161,15 @@ def _static(tensor: Any) -> bool:
 
 
 def _foldable(tensor: Any) -> bool:
-    """Shapes and indices: small integers."""
+    """Small numbers: shapes, indices, tables of positions."""
     from ai_edge_litert import schema_py_generated as schema
 
+    if tensor.type in (schema.TensorType.STRING, schema.TensorType.RESOURCE, schema.TensorType.VARIANT):
+        return False
     size = 1
     for one in tensor.shape if tensor.shape is not None else ():
         size *= int(one)
-    return tensor.type in (schema.TensorType.INT32, schema.TensorType.INT64) and size <= 4096
+    return size <= 4096 and not tensor.isVariable
 
 
 def _values(path: Path, indices: Sequence[int]) -> dict[int, Any]:

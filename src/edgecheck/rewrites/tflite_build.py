@@ -68,6 +68,17 @@ class Builder:
         self.graph.tensors.append(made)
         return len(self.graph.tensors) - 1
 
+    def view(self, index: int, shape: Sequence[int]) -> int | None:
+        """A constant's values under another shape; None for what is none, or has a scale for each channel."""
+        source = self.tensor(index)
+        data = self.model.buffers[source.buffer].data
+        scales = None if source.quantization is None else source.quantization.scale
+        if data is None or not len(data) or (scales is not None and len(scales) > 1):
+            return None
+        made = self.like(index, shape)
+        self.tensor(made).buffer = source.buffer
+        return made
+
     def constant(self, array: Any) -> int:
         """A new constant; float32, int32 or int64."""
         import numpy
@@ -115,6 +126,13 @@ class Builder:
                 setattr(made.builtinOptions, field, value)
         self.made.append(made)
         return int(made.outputs[0])
+
+    def again(self, inputs: Sequence[int]) -> None:
+        """The same operator with other inputs."""
+        made = self.schema.OperatorT()
+        made.opcodeIndex, made.inputs, made.outputs = self.operator.opcodeIndex, list(inputs), list(self.outputs)
+        made.builtinOptionsType, made.builtinOptions = self.operator.builtinOptionsType, self.operator.builtinOptions
+        self.made.append(made)
 
     def _code(self, op: str, version: int) -> int:
         number = getattr(self.schema.BuiltinOperator, op)

@@ -115,3 +115,65 @@ def _transpose(b: Builder) -> bool:
         return False
     b.add("RESHAPE", [b.x, b.ints(*b.shape(b.y))], b.y, ("Reshape", {}))
     return True
+
+
+@rule("ranks-made-equal", "ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "POW",
+      says="ones in front of the smaller input's sizes, as broadcasting reads them")  # fmt: skip
+def _ranks(b: Builder) -> bool:
+    if len(b.inputs) != 2 or not all(b.static(i) for i in b.inputs):
+        return False
+    rank = max(len(b.shape(i)) for i in b.inputs)
+    small = next((i for i in b.inputs if 0 < len(b.shape(i)) < rank), None)
+    if small is None:
+        return False
+    shape = [1] * (rank - len(b.shape(small))) + b.shape(small)
+    grown = b.view(small, shape)
+    if grown is None:
+        grown = b.add("RESHAPE", [small, b.ints(*shape)], b.like(small, shape), ("Reshape", {}))
+    b.again([grown if i == small else i for i in b.inputs])
+    return True
+
+
+@rule("broadcast-as-tile", "BROADCAST_TO", says="a tile of the axes that grow")
+def _broadcast(b: Builder) -> bool:
+    shape, wanted = b.shape(b.x), b.shape(b.y)
+    if not b.static(b.x) or not b.static(b.y) or len(shape) > len(wanted) or 0 in wanted:
+        return False
+    full = [1] * (len(wanted) - len(shape)) + shape
+    if full == wanted:
+        b.add("RESHAPE", [b.x, b.ints(*wanted)], b.y, ("Reshape", {}))
+        return True
+    source = b.x if full == shape else b.add("RESHAPE", [b.x, b.ints(*full)], b.like(b.x, full), ("Reshape", {}))
+    b.add("TILE", [source, b.ints(*[new // old for old, new in zip(full, wanted, strict=True)])], b.y)
+    return True
+
+
+@rule("lookup-as-gather", "EMBEDDING_LOOKUP", says="a gather of the table's rows")
+def _lookup(b: Builder) -> bool:
+    ids, table = b.inputs
+    if b.tensor(table).type != b.tensor(b.y).type or len(b.shape(ids)) != 1:
+        return False
+    b.add("GATHER", [table, ids], b.y, ("Gather", {"axis": 0}))
+    return True
+
+
+@rule("slice-in-four-dimensions", "SLICE", says="a slice of fewer axes: one that stays whole joins the one before it")
+def _slice(b: Builder) -> bool:
+    shape, out, begin = b.shape(b.x), b.shape(b.y), b.value(b.inputs[1])
+    if begin is None or len(shape) < 5 or not b.static(b.x) or not b.static(b.y):
+        return False
+    merged: list[list[int]] = []  # size, begin, size of the piece: an axis that stays whole joins the one before it
+    spare = len(shape) - 4
+    for size, start, piece in zip(shape, begin.reshape(-1).tolist(), out, strict=True):
+        if spare and merged and piece == size:
+            merged[-1] = [one * size for one in merged[-1]]
+            spare -= 1
+        else:
+            merged.append([size, start, piece])
+    if spare:
+        return False
+    sizes, starts, pieces = (list(column) for column in zip(*merged, strict=True))
+    flat = b.add("RESHAPE", [b.x, b.ints(*sizes)], b.like(b.x, sizes), ("Reshape", {}))
+    cut = b.add("SLICE", [flat, b.ints(*starts), b.ints(*pieces)], b.like(b.y, pieces), ("Slice", {}))
+    b.add("RESHAPE", [cut, b.ints(*out)], b.y, ("Reshape", {}))
+    return True

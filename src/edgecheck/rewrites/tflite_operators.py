@@ -163,7 +163,7 @@ def _bias(b: Builder) -> bool:
         b.tensor(zeros).quantization = _bias_quantization(b)
     else:
         return False
-    _again(b, [*b.inputs[:2], zeros])
+    b.again([*b.inputs[:2], zeros])
     return True
 
 
@@ -174,14 +174,6 @@ def _bias_quantization(b: Builder) -> object:
     made.scale = [scale * float(one) for one in b.tensor(b.inputs[1]).quantization.scale]
     made.zeroPoint = [0] * len(made.scale)
     return made
-
-
-def _again(b: Builder, inputs: list[int]) -> None:
-    """The same operator with other inputs."""
-    made = b.schema.OperatorT()
-    made.opcodeIndex, made.inputs, made.outputs = b.operator.opcodeIndex, inputs, list(b.outputs)
-    made.builtinOptionsType, made.builtinOptions = b.operator.builtinOptionsType, b.operator.builtinOptions
-    b.made.append(made)
 
 
 @rule(

@@ -34,6 +34,14 @@ def _joined(head: str) -> Callable[..., str]:
     return lambda *parts: f" {head} ".join(map(words, parts))
 
 
+def _for(name: str, items: Tree, body: Tree, *tests: Tree) -> str:
+    if not tests or body[:2] != ["var", name]:
+        return f"{words(body)} for {name} in {words(items)}"
+    constant = "'const'" in str(tests[0])
+    kind = ("computed " if tests[0][0] == "not" else "constant ") if constant else ""
+    return f"{kind}{words(items)}" if kind else f"{words(items)} that count"
+
+
 def _slice(items: Tree, low: Tree, high: Tree) -> str:
     ends = ("" if end is None else words(end) for end in (low, high))
     return f"{words(items)}[{':'.join(ends)}]"
@@ -98,7 +106,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "range": lambda low, high: f"{words(low)}..{words(high)}",
     "not": lambda part: f"not {words(part)}",
     "if": lambda test, then, other: f"{words(then)} if {words(test)} else {words(other)}",
-    "for": lambda name, items, body, *_: f"{words(body)} for {name} in {words(items)}",
+    "for": _for,
     "and": _joined("and"),
     "or": _joined("or"),
 }
