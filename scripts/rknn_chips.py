@@ -224,6 +224,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "Pad": tuple(replace(one, require=one.require.replace(LANE, _HALF_LANE), say=one.say.replace("16 bytes", "8 bytes")) if one.id == "no-channels" else one for one in NPU["Pad"]),
         "Cast": (replace(NPU["Cast"][0], require=NPU["Cast"][0].require.replace(", 'int32'", ""), say="the NPU casts only bool and int8 to floats, and floats to int8; between floats only what has not four dimensions"),),
         "Add": (_ONLY_BYTES, *SUMS[1:]), "Sub": (_ONLY_BYTES, *NPU["Sub"][1:]),
+        "Expand": tuple(replace(one, id="no-wide-integers", require="dtype(in[0]) not in ['int32', 'int64']", say="wide integers are expanded on the CPU") if one.id == "no-int64" else one for one in NPU["Expand"]),
         "Max": (cpu("no-wide-integers", "dtype(in[0]) not in ['int64', 'int32', 'uint8']", "integers run on the CPU (without quantisation)"), *NPU["Max"][1:]),
         "Transpose": (NARROW, cpu("order", _TURNED_3566, "matrices are turned where both sizes are multiples of 4 or one is 1; of images only channels and width are exchanged, both multiples of 4", "keep the sizes that are exchanged multiples of 4")),
     },

@@ -61,6 +61,8 @@ LARGE_LISTS = cpu(
     "large matrices are turned around on the CPU",
 )
 _STRIDES = "all(k in [1, 2, 4, 8, 16] for k in attr.strides)"
+#: Types of what is resized.
+_SIZED = cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'int32']", "bytes without a sign run on the CPU (without quantisation)")
 #: Square windows of a square image that are taken apart: with the channels in front (as in a space to depth) or behind.
 _WINDOWS = (
     "(attr.perm == [0, 1, 3, 5, 2, 4] and any(d == 1 for d in in[0].shape[0:2]) and in[0].shape[2] == in[0].shape[4] and in[0].shape[3] == in[0].shape[5]"
@@ -182,7 +184,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "ReduceL2": (ONLY_FLOATS, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or (known(attr.noop_with_empty_axes, 0) == 1 and in[0].rank <= 3)", "an empty list of axes runs on the CPU"), cpu("rank-4", f"in[0].rank <= 4 or (in[0].rank == 5 and {FITS})", "rank 5 and more runs on the CPU, but for five dimensions of which the first or second is 1 and stays")),
     "Resize": (
         no("sizes-const", "all(t.size == 0 or computed(t) for t in inputs[1:4])", "scales and sizes must be constant"),
-        no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"), ONLY_FLOATS,
+        no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"), _SIZED,
         cpu("mode", "known(attr.mode, 'nearest') in ['nearest', 'linear'] and in[0].rank in 3..4", "only nearest and linear of images run on the NPU"),
         cpu("align-corners", "known(attr.mode, 'nearest') != 'linear' or known(attr.coordinate_transformation_mode, 'half_pixel') != 'align_corners' or same(in[0].shape, out[0].shape)",
             "linear with align_corners runs on the CPU", "use pytorch_half_pixel or asymmetric"),
@@ -191,7 +193,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Upsample": (
         constant(1, "scales"), no("no-kernel", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'uint8', 'int32']", "the toolkit cannot run it with this type"),
-        cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int32']", "narrow integers run on the CPU (without quantisation)"),
+        _SIZED,
     ),
     "Softmax": (
         *ARITHMETIC,
