@@ -330,12 +330,26 @@ RULES: dict[str, list[Rule]] = {
             "assign_variable.cc:66",
         ),
     ],
+    "WHILE": [
+        (
+            "inside",
+            'all(v != "rejected" for v in inside)',
+            "the resolver must have every operator of its graphs, and its kernel take it: they are prepared with it",
+            "while.cc:Prepare",
+        ),
+    ],
     "IF": [
+        (
+            "inside",
+            'all(v != "rejected" for v in inside)',
+            "the resolver must have every operator of its graphs, and its kernel take it: they are prepared with it",
+            "if.cc:Prepare",
+        ),
         (
             "condition",
             'in[0].dtype == "bool" and known(size(in[0]), 1) == 1',
             "the condition must be one bool",
             "if.cc:61",
-        )
+        ),
     ],
 }
