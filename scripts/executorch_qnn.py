@@ -39,7 +39,8 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "aten.fill.Scalar": ("aten.full.default",), "aten.select_scatter.default": ("aten.slice_scatter.default", "aten.unsqueeze_copy.default"),
     "aten.var.correction": (MEAN, SUB, MUL), "aten.var.dim": (MEAN, SUB, MUL),
     "aten.floor_divide.default": (DIV, FLOOR), "aten.triu.default": (AT_LEAST, WHERE),
-    "aten.scaled_dot_product_attention.default": ("aten.matmul.default", MUL, "aten._softmax.default", ADD),
+    "aten.scaled_dot_product_attention.default": ("aten.bmm.default", MUL), "aten.pad.default": ("aten.constant_pad_nd.default",),
+    "aten.im2col.default": ("aten.pixel_unshuffle.default", VIEW), "aten.col2im.default": ("aten.pixel_shuffle.default", VIEW),
     "aten.adaptive_avg_pool1d.default": ("aten.adaptive_avg_pool2d.default",),
     "aten.cdist.default": (SUB, POW, "aten.sum.dim_IntList", "aten.sqrt.default"),
     **{f"aten.{name}.input": ("aten.linear.default", "aten.cat.default", ADD, MUL, "aten.sigmoid.default", "aten.tanh.default") for name in ("gru", "lstm", "rnn_tanh")},
@@ -57,7 +58,7 @@ AFTER: dict[str, tuple[str, ...]] = {
     "aten.atanh.default": (ADD, SUB, DIV, LOG, MUL),
     "aten.log1p.default": (ADD, LOG), "aten.log2.default": (LOG, DIV), "aten.log10.default": (LOG, DIV),
     "aten.reciprocal.default": (DIV,), **{f"aten.remainder.{kind}": (DIV, FLOOR, MUL, SUB) for kind in ("Tensor", "Scalar")},
-    **dict.fromkeys(("aten.any.dim", "aten.any.dims", "aten.any.default"), ("aten.sum.dim_IntList", "aten.ne.Tensor")),
+    **dict.fromkeys(("aten.any.dim", "aten.any.dims", "aten.any.default"), ("aten._to_copy.default",)),
     "aten.diagonal_copy.default": ("aten.index_select.default", VIEW, COPY), "aten.div.Tensor_mode": (DIV, FLOOR),
     "aten.tan.default": ("aten.sin.default", "aten.cos.default", DIV), "aten.trunc.default": (ABS, FLOOR, SIGN, MUL),
 }  # fmt: skip
@@ -81,13 +82,14 @@ FOUR = (
     "reflection_pad1d", "reflection_pad2d", "native_group_norm", "instance_norm",
 )  # fmt: skip
 #: Taken with five dimensions by the validator, and then not compiled.
-FOUR_OR_NOTHING = ("sign", "_native_batch_norm_legit_no_training")
+FOUR_OR_NOTHING = ("sign",)
 TYPES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("where",): (*ARITHMETIC, "bool"),
     ("add", "sub", "mul", "div", "abs", "eq", "ne", "gt", "ge", "lt", "le", "prelu", "sum", "amin", "min", "maximum", "minimum", "cumsum"): ARITHMETIC,
     ("amax", "max", "argmax", "argmin", "topk", "sort", "index", "index_select", "embedding", "gather", "scatter"): ARITHMETIC,
     ("view_copy", "permute_copy", "slice_copy", "select_copy", "cat", "split_with_sizes_copy", "stack", "squeeze_copy",
-     "unsqueeze_copy", "expand_copy", "repeat", "flip", "_to_copy", "_to_dim_order_copy"): MOVES,
+     "unsqueeze_copy", "flip", "_to_copy", "_to_dim_order_copy"): MOVES,
+    ("expand_copy", "repeat"): (*FLOATS, *INTS, "bool"),
     ("logical_not", "logical_and", "bitwise_and", "bitwise_or", "bitwise_xor"): ("bool",),
 }  # fmt: skip
 
@@ -128,7 +130,9 @@ def limits_of(op: str) -> Iterator[Limit]:
     taken = types(op)
     allowed = json.dumps([*taken, "bfloat16"])
     made_float = (
-        "" if taken != FLOATS or short(op) in STRICT else f" or all(t.dtype in {json.dumps(FLOATS)} for t in outputs)"
+        ""
+        if short(op) in STRICT or taken not in (FLOATS, ARITHMETIC)
+        else f" or all(t.dtype in {json.dumps(FLOATS)} for t in outputs)"
     )
     yield Limit(
         id="dtype", require=f"all(t.dtype in {allowed} for t in inputs){made_float}", source="measured",
@@ -165,12 +169,37 @@ CHANNELS = limit(
     "it is over the last dimension, or over the channels (dim 1)", "op_softmax.py",
 )  # fmt: skip
 AT_END = limit("last-dimension", f"attr.dim == -1 {LAST}", "it is over the last dimension only", "op_topk.py")
+_ENDS = "out[0].shape[{0}] == ceil((in[0].shape[{0}] + 2 * attr.padding[{1}] - attr.kernel_size[{1}]) / attr.stride[{1}]) + 1"
+CEIL = limit(
+    "ceil-mode",
+    f"not attr.ceil_mode or len(attr.stride) == 0 or ({_ENDS.format(-1, -1)} and (len(attr.kernel_size) == 1 or {_ENDS.format(-2, 0)}))",
+    "with ceil_mode torch leaves out a window that starts in the padding, and HTP does not", "op_avg_pool2d.py", help="use ceil_mode=False",
+)  # fmt: skip
 QUANTISED = 'in[0].producer in ["quantized_decomposed.dequantize_per_tensor.default", "quantized_decomposed.dequantize_per_tensor.tensor"]'
+BLOCKS = limit(
+    "blocks", "attr.stride == attr.kernel_size and attr.kernel_size[0] == attr.kernel_size[1] and all(d == 1 for d in attr.dilation) and all(p == 0 for p in attr.padding)",
+    "it is taken for square blocks side by side only: else a pass raises, and nothing is lowered", "op_space_to_depth.py", "rejected",
+)  # fmt: skip
+#: Of operators of a file.
+OF_FILE: dict[str, tuple[Limit, ...]] = {
+    "aten.im2col.default": (BLOCKS,), "aten.col2im.default": (BLOCKS,),
+    "aten.pad.default": (
+        limit("mode", 'attr.mode in ["constant", "reflect"]', "padding with the edge becomes an indexing at which a builder raises: nothing is lowered", "op_index.py", "rejected", "pad with a constant, or by reflection"),
+    ),
+}  # fmt: skip
 OF_EDGE: dict[str, tuple[Limit, ...]] = {
+    "aten._native_batch_norm_legit_no_training.default": (
+        limit("float32-weights", 'all(t.dtype == "float32" for t in inputs[1:])', "the weights and statistics must be float32: else a builder raises, and nothing is lowered", "op_batch_norm.py:46", "rejected"),
+        limit("constant-statistics", "all(const(t) for t in inputs[1:])", "the weights and statistics must be constants of the program: else a builder raises, and nothing is lowered", "op_batch_norm.py", "rejected", "call .eval() before the export"),
+    ),
+    "aten.asin.default": (limit("quantised", QUANTISED, "HTP has it in quantised programs only", "op_asin.py"),),
     "aten._softmax.default": (CHANNELS,), "aten._log_softmax.default": (CHANNELS,),
     "aten.topk.default": (AT_END,), "aten.sort.default": (AT_END,),
     "aten.native_layer_norm.default": (NORMALIZED,), "aten.rms_norm.default": (NORMALIZED,),
-    "aten.convolution.default": (WEIGHTS,),
+    "aten.convolution.default": (
+        WEIGHTS,
+        limit("3-d-dilation", "in[0].rank != 5 or all(d == 1 for d in attr.dilation)", "a 3-D convolution takes no dilation", "op_conv.py"),
+    ),
     "aten.expand_copy.default": (
         limit("same-rank", "in[0].rank == out[0].rank", "it adds no dimension", "op_expand.py", help="unsqueeze first"),
     ),
@@ -179,6 +208,7 @@ OF_EDGE: dict[str, tuple[Limit, ...]] = {
         limit("dilation", "all(d == 1 for d in attr.dilation)", "it takes no dilation", "op_max_pool2d.py"),
     ),
     "aten.avg_pool2d.default": (
+        CEIL,
         limit("divisor", "not exists(attr.divisor_override)", "it takes no divisor of its own", "op_avg_pool2d.py"),
     ),
     "aten.adaptive_avg_pool2d.default": (
@@ -199,11 +229,15 @@ def qnn(site: Path) -> Backend:
     ]
     for op in _skipped(folder):
         place.pop(op, None)
-    place |= dict.fromkeys((*GONE, CAST, OWN_CONSTANT), "passes:remove_redundancy.py")
+    place |= dict.fromkeys(GONE, "passes:remove_redundancy.py") | {
+        CAST: "builders:op_to.py",
+        OWN_CONSTANT: "builders:op_full.py",
+    }
     becomes = parts(place, kept)
     limits = {op: tuple(checks(op, op in kept)) for op in place if op not in (*GONE, CAST, OWN_CONSTANT)}
     own = {op: LATER for op in becomes if any(part in limits for part in becomes[op]) or op in limits}
     for op in {*becomes, *place}:
+        own[op] = (*OF_FILE.get(op, ()), *own.get(op, ()))
         seen = {(one.id, one.require): one for part in becomes.get(op, (op,)) for one in limits.get(part, ())}
         own[op] = (*seen.values(), *own.get(op, ()))
     return Backend(place=place, limits=limits, own=own, becomes=becomes)
