@@ -97,3 +97,10 @@ def test_events_reach_the_caller():
 def test_an_interpreter_that_is_not_there():
     with pytest.raises(EdgecheckError, match="nowhere/python cannot be started"):
         child.call("/nowhere/python", "os:getcwd")
+
+
+def test_what_a_killed_child_leaves_behind_goes_with_the_job(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(child.tempfile, "tempdir", None)
+    assert Path(child.call(HERE, "tempfile:mkdtemp")).parent.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []

@@ -71,7 +71,7 @@ def call(
     child reports with `worker.report(name, **fields)`. Raises `ChildError` (code 3) when the child raised
     something unforeseen, died or hung, and the child's own `EdgecheckError` when it raised one.
     """
-    with tempfile.TemporaryDirectory(prefix="edgecheck-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edgecheck-", ignore_cleanup_errors=True) as folder:
         job = Path(folder)
         save(job, "job", {"function": function, "arguments": arguments, "memory": memory, "path": _extra_path()})
         process = _start(interpreter, job, environment)
@@ -86,6 +86,7 @@ def _extra_path() -> list[str]:
 
 def _start(interpreter: Path | str, job: Path, environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})}
+    env["TMPDIR"] = str(job)  # what a child that is killed leaves behind goes with the job
     env.pop("PYTHONPATH", None)
     with (job / "stdout").open("wb") as out, (job / "stderr").open("wb") as err:
         try:

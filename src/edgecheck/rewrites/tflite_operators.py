@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edgecheck.rewrites.rules import Rules
 from edgecheck.rewrites.tflite_build import Builder
 
@@ -119,6 +121,26 @@ def _mean(b: Builder) -> bool:
     if not keep:
         b.add("RESHAPE", [pooled, b.ints(shape[0], shape[3])], b.y, ("Reshape", {}))
     return True
+
+
+@rule("mean-over-one-axis", "MEAN", says="the mean over one axis that holds the neighbouring ones")
+def _merged_mean(b: Builder) -> bool:
+    shape, axes = b.shape(b.x), b.value(b.inputs[1])
+    if axes is None or not shape or not b.static(b.x) or 0 in shape:
+        return False
+    reduced = sorted({int(a) % len(shape) for a in axes.reshape(-1)})
+    if len(reduced) < 2 or reduced != list(range(reduced[0], reduced[-1] + 1)):
+        return False
+    before, among, behind = (math.prod(part) for part in _cut(shape, reduced[0], reduced[-1] + 1))
+    flat = b.add("RESHAPE", [b.x, b.ints(1, before, among, behind)], b.like(b.x, [1, before, among, behind]))
+    averaged = b.like(b.y, [1, before, 1, behind])
+    b.add("MEAN", [flat, b.ints(2)], averaged, ("Reducer", {"keepDims": True}))
+    b.add("RESHAPE", [averaged, b.ints(*b.shape(b.y))], b.y, ("Reshape", {}))
+    return True
+
+
+def _cut(shape: list[int], start: int, stop: int) -> tuple[list[int], list[int], list[int]]:
+    return shape[:start], shape[start:stop], shape[stop:]
 
 
 @rule("log-softmax-by-parts", "LOG_SOFTMAX", says="x - max(x), less the logarithm of the sum of its exponentials")

@@ -35,6 +35,9 @@ def _joined(head: str) -> Callable[..., str]:
 
 
 def _for(name: str, items: Tree, body: Tree, *tests: Tree) -> str:
+    # axes from the end, counted from the start
+    if not tests and isinstance(body, list) and body[0] == "if" and body[2] == ["var", name]:
+        return words(items)
     if not tests or body[:2] != ["var", name]:
         return f"{words(body)} for {name} in {words(items)}"
     constant = "'const'" in str(tests[0])
