@@ -21,6 +21,7 @@ from rknn_rules import (
     Limit,
     cpu,
     image,
+    mixed,
     no,
 )
 
@@ -163,9 +164,9 @@ _COMPILER_LOST = Limit(
     otherwise="opaque",
 )
 _TURNED_1103 = (
-    cpu("columns", "in[0].rank not in 2..3 or attr.perm not in [[1, 0], [0, 2, 1]] or in[0].shape[-1] <= 8192 or in[0].shape[-2] <= 16 or (in[0].shape[-2] % 8 == 0 and in[0].shape[-1] % 8 == 0)",
-        "a matrix of more than 8192 columns is turned on the CPU unless both sizes are multiples of 8", "turn parts of at most 8192 columns"),
-    cpu("sides", "in[0].rank != 4 or attr.perm not in [[0, 2, 3, 1], [0, 3, 1, 2]] or (in[0].shape[2] <= 8192 and in[0].shape[3] <= 8192)", "an image of more than 8192 rows or columns is turned on the CPU"),
+    cpu("columns", "in[0].rank not in 2..3 or attr.perm not in [[1, 0], [0, 2, 1]] or in[0].shape[-1] <= 8192 or in[0].shape[-2] <= 16 or (in[0].shape[-2] % 16 == 0 and in[0].shape[-1] % 16 == 0)",
+        "a matrix of more than 8192 columns is turned on the CPU unless both sizes are multiples of 16", "turn parts of at most 8192 columns"),
+    cpu("sides", "in[0].rank != 4 or attr.perm not in [[0, 2, 3, 1], [0, 3, 1, 2]] or (in[0].shape[2] <= 8192 and in[0].shape[3] < 8192)", "an image of more than 8192 rows, or of 8192 columns, is turned on the CPU"),
 )  # fmt: skip
 
 
@@ -192,7 +193,7 @@ def _not_reshaping(one: Limit) -> Limit:
 
 def halved(one: Limit) -> Limit:
     """The RK3566 stores 8 bytes together where the others store 16."""
-    if one.id not in ("blocks", "before-blocks"):
+    if one.id != "blocks":
         return one
     wide, half = ("16", "8") if "% 16" in one.require else ("8", "4")
     return replace(
@@ -235,7 +236,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "Pow": tuple(replace(one, require="value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
         "Transpose": tuple(
             replace(one, require=f"in[0].rank != 4 or in[0].shape[0] == 1 or ({one.require})", say="several images in this order run on the CPU unless the width is a multiple of 4") if one.id == "order" else one
-            for one in (*(replace(one, require=one.require.replace("<= 8192", "<= (16384 if attr.perm == [0, 2, 1, 3] else 8192)")) if one.id == "plane" else one for one in NPU["Transpose"]), *_TURNED_1103) if one.id not in ("few-channels", "matrix", "matrices", "long")
+            for one in (*(replace(one, require=one.require.replace("<= 8192", "<= (16384 if attr.perm in [[0, 2, 1, 3], [3, 2, 1, 0]] else 8192)")) if one.id == "plane" else replace(one, require=one.require.replace("% 8", "% 16")) if one.id == "mirrored" else one for one in NPU["Transpose"]), *_TURNED_1103) if one.id not in ("few-channels", "matrix", "matrices", "long")
         ),
         "Cast": (replace(NPU["Cast"][0], require=f"(dtype(in[0]) in {FLOAT} and dtype(out[0]) == 'bool') or (" + NPU["Cast"][0].require.replace(", 'int32'", "") + ")"),),
         "DepthToSpace": tuple(one for one in NPU["DepthToSpace"] if one.id != "blocks"),
@@ -243,7 +244,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         **{op: (*NPU[op], _COMPILER_LOST) for op in ("MatMul", "Gemm")},
         "ConvTranspose": (_ALL_QUANTISED, *(one for one in NPU["ConvTranspose"] if one.id != "strides")),
         "Pad": tuple(replace(one, require=one.require.replace(LANE, "16"), say=one.say.replace("16 bytes", "16")) if one.id == "no-channels" else one for one in NPU["Pad"]),
-        "And": (), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), next(one for one in NPU["Div"] if one.id == "mixed-shapes"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
+        "And": (), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), mixed("t.rank == out[0].rank and t.shape[-1] == out[0].shape[-1] and (out[0].rank != 4 or t.shape[-2] == out[0].shape[-2])", "floats beside 8-bit integers are divided on the CPU where ranks, heights or widths differ"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
         **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op] if one.id != "pixels") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
         "Softmax": (*NPU["Softmax"], cpu("height", f"in[0].rank != 4 or attr.axis not in [-1, 3] or {image('in[0]')} <= 8192 or in[0].shape[2] <= 144 or in[0].shape[1] % 16 == 0", "over the width it runs on the CPU for large images that are higher than 144", "split the height, or make the channels a multiple of 16")),
         "GRU": (_GIVEN_WEIGHTS, *NPU["GRU"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rknn_rules import (
     ARITHMETIC,
+    BATCH,
     BEFORE_BLOCKS,
     BLOCKS,
     BLOCKS_OF_BYTES,
@@ -116,7 +117,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         mixed("t.rank >= 2 and t.shape[-1] == out[0].shape[-1] and (out[0].rank != 4 or t.shape[-2] == out[0].shape[-2])", "floats beside 8-bit integers are divided on the CPU where heights or widths differ"),
         cpu("not-quantised", "computed(in[1]) or in[0].producer != 'DequantizeLinear' or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers)", "between DequantizeLinear and QuantizeLinear a division by what is not constant runs on the CPU", "multiply with the reciprocal"),
         BEFORE_BLOCKS,
-        cpu("constant-batch", "not computed(in[1]) or out[0].rank != 4 or out[0].shape[0] == 1 or in[0].shape[0] == out[0].shape[0]", "one image divided by a constant of several runs on the CPU"),
+        BATCH,
         cpu("dividend", f"not computed(in[0]) or (out[0].size > 1 and {FULL} and (in[1].size == out[0].size or (out[0].rank == 4 and in[1].size * out[0].shape[0] == out[0].size)))", "a constant divided by a tensor runs on the CPU unless it is as large as the result"),
         cpu("one-pixel", f"computed(in[1]) or out[0].size == 1 or {PIXELS} > 1 or (out[0].rank == 3 and in[1].rank < 3 and out[0].shape[2] > 1)", "a tensor of channels only, or of one dimension, is divided by another on the CPU",
             "multiply with the reciprocal of a constant, or divide before the pooling"),
@@ -134,7 +135,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Gather": (
         cpu("indices-const", "computed(in[1])", "indices that are not constant are gathered on the CPU"),
-        cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or in[0].rank >= 2", "vectors of wide integers are gathered on the CPU"),
+        cpu("no-wide-integers", "dtype(in[0]) not in ['int32', 'int64'] or (in[0].rank == 2 and attr.axis % 2 == 1) or (in[0].rank >= 3 and attr.axis % in[0].rank != 1)", "wide integers are gathered on the CPU along the channels"),
         cpu("rank-4", f"in[0].rank <= 4 or in[1].size == 1 or {_ALL}", "several indices of a tensor of rank 5 and more are gathered on the CPU"),
         cpu("reshaped", f"in[1].rank == 1 or in[0].size != out[0].size or (in[1].rank > 1 and not {_ALL}) or ({RESHAPED[2].require})", "the only slice of an image is a reshape, which runs on the CPU unless the image is of multiples of 16 bytes"),
     ),

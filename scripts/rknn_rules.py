@@ -62,11 +62,11 @@ def mixed(shapes: str, say: str) -> Limit:
     )
 
 
-#: In front of a conversion that the CPU does, the CPU computes too.
+#: Floats in front of a conversion: without one before, the CPU computes what is no image.
 BEFORE_BLOCKS = cpu(
     "before-blocks",
-    "out[0].rank == 4 or out[0].size % 8 == 0 or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers) or any(t.producer == 'DequantizeLinear' and not computed(t) for t in inputs)",
-    "what is no image, and is quantised from floats, is computed on the NPU where the number of elements is a multiple of 8",
+    "out[0].rank == 4 or out[0].consumers == [] or any(c != 'QuantizeLinear' for c in out[0].consumers) or any(t.producer == 'DequantizeLinear' and not computed(t) for t in inputs)",
+    "what is no image is computed on the CPU between floats and QuantizeLinear",
 )
 ARITHMETIC = (ONLY_FLOATS, NOT_SCALAR)
 #: The toolkit runs the model with onnxruntime to fold constants: what that has no kernel for does not load.
@@ -77,11 +77,13 @@ EIGHT_BITS = no("no-kernel", "(dtype(in[0]) == 'uint8' and dtype(in[3]) in ['uin
 JOINED_TO_FOUR = "({0}.rank == 5 and any(d == 1 for d in {0}.shape[0:2]))"
 FIVE = no("five-dimensions", f"out[0].rank <= 4 or all(not computed(t) for t in inputs) or {JOINED_TO_FOUR.format('out[0]')}",
            "a constant with five dimensions ends in an error of the toolkit", "join two dimensions with Reshape")  # fmt: skip
-_BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(not computed(t) for t in inputs) or all(computed(t) or t.size == 1 or (t.rank == 4 and t.shape[0] == out[0].shape[0]) for t in inputs)",
-             "a constant of several images and a tensor of one run on the CPU")  # fmt: skip
+#: A full image meets a constant of several: one number everywhere is a scalar to the toolkit.
+BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(not computed(t) or t.size != out[0].size or (const(t) and t.size <= 65536 and min(value(t)) == max(value(t))) for t in inputs)"
+             " or all(computed(t) or t.size * out[0].shape[0] != out[0].size for t in inputs)",
+             "a constant of several whole images and a tensor of one run on the CPU")  # fmt: skip
 SUMS = (
     cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or dtype(in[0]) == 'int32'", "int64 and other integers run on the CPU (without quantisation)"),
-    NOT_SCALAR, FIVE, _BATCH, BEFORE_BLOCKS,
+    NOT_SCALAR, FIVE, BATCH, BEFORE_BLOCKS,
     mixed("t.rank == out[0].rank", "floats beside 8-bit integers run on the CPU where an input has fewer dimensions"),
 )  # fmt: skip
 #: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and what is quantised stays).
