@@ -27,7 +27,7 @@ def _every(op: str) -> Iterator[Limit]:
     )
     yield refuse(
         "empty-constant",
-        "all(not const(t) or variable(t) or known(size(t), 1) != 0 for t in inputs)",
+        "all(known(size(t), 1) != 0 or variable(t) or (not const(t) and (t.producer != '' or of_model(t))) for t in inputs)",
         "a constant must have values",
         "ConstraintEmptyConstTensors",
     )
