@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from executorch_parts import CAST, OWN_CONSTANT
-from executorch_rules import CASTS, RECURRENT, SCHEMA, Backend, Limit
+from executorch_rules import CASTS, RECURRENT, SCHEMA, Backend, Limit, Rule
 
 FRONTEND = "coremltools/converters/mil/frontend/torch/ops.py"
 
@@ -45,6 +46,7 @@ def coreml(site: Path) -> Backend:
     ):
         place[part] = "partitioner:178"
     place["aten.adaptive_avg_pool3d.default"] = f"frontend:{names['mean']}"
+    place |= dict.fromkeys(WRITTEN_INTO, f"frontend:{names['index_put']}")
     for op in ("aten.rrelu.default", *COREML_RANDOM):  # their generator keeps them out of the schema
         place[op] = f"frontend:{names[sanitized(op)]}"
     own = coreml_own(place)
@@ -64,6 +66,11 @@ def coreml(site: Path) -> Backend:
     )  # fmt: skip
 
 
+#: Become index_put, slice_scatter or another operator that coremltools has, where they write into a tensor of their own.
+WRITTEN_INTO = (
+    "aten.copy_.default", "aten.index_put_.default", "aten.index_copy.default", "aten.index_copy_.default",
+    "aten.index_add_.default", "aten.scatter_.src", "aten.masked_fill_.Scalar", "aten.fill_.Tensor",
+)  # fmt: skip
 COREML_RANDOM = ("aten.randn.default", "aten.randint.default", "aten.randint.low")
 #: Operators whose handlers in coremltools want all arguments, and when torch writes the last one.
 COREML_WRITTEN = {
@@ -72,6 +79,21 @@ COREML_WRITTEN = {
     **{f"aten.fft_{name}.default": "exists(attr.norm)" for name in ("fft", "fftn", "ifft", "ifftn", "rfft", "rfftn", "irfft", "irfftn")},
     **{f"aten.nll_loss{name}.default": "attr.ignore_index != -100" for name in ("", "_nd")},
 }  # fmt: skip
+
+
+def stateful(rule: Rule) -> Rule:
+    """A rule of an operator in place: not into a buffer that the program keeps, which would be a state of the model."""
+    name = rule.op.split(".")[1]
+    if rule.refusal or not name.endswith("_") or name.startswith("_"):
+        return rule
+    part = 'in[0].producer == "" or not variable(before(in[0]))'
+    whole = "not variable(in[0]) and "
+    limit = Limit(
+        id="no-state", require=part if name == "copy_" else f"{whole}({part})", otherwise="rejected", source="frontend",
+        say="it writes into a buffer of the program, and coremltools refuses the program: a state needs iOS 18",
+        help="return the new value and give it as an input, or ask for a newer deployment target",
+    )  # fmt: skip
+    return replace(rule, limits=(*rule.limits, limit))
 
 
 @cache
@@ -107,7 +129,7 @@ COREML_REFUSED = {
     **dict.fromkeys(("aten.avg_pool2d.default", "aten.avg_pool3d.default"), ("divisor", "not exists(attr.divisor_override)", "divisor_override is not taken")),
     "aten.pad.default": ("mode", 'attr.mode in ["constant", "reflect", "replicate"] and min(attr.pad) >= 0', "neither padding in a circle nor cropping is taken"),
     "aten.adaptive_avg_pool3d.default": ("to-one", "all(n == 1 for n in attr.output_size)", "only a global average is taken"),
-    "aten.where.ScalarOther": ("float-scalar", "not whole(attr.other)", "a whole number beside floats is of another dtype"),
+    "aten.einsum.default": ("ellipsis", "'...' not in attr.equation", "an equation has no ellipsis"),
     "aten.im2col.default": ("rank-4", "in[0].rank == 4", "the input has rank 4"),
     "aten.col2im.default": ("fold", _FOLD, "no dilation, no overlap, and nothing left over at the edge"),
     **dict.fromkeys(("aten.upsample_bilinear2d.vec", "aten.upsample_linear1d.vec"), ("whole-scale", _WHOLE_SCALES, "without align_corners the scale must give whole sizes")),
@@ -153,7 +175,6 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
     own["aten.contiguous.default"] = (
         refused("contiguous", 'attr.memory_format in ["contiguous", 0]', "only the contiguous memory format is taken"),
     )
-    own["aten.where.self"] = (refused("one-dtype", "in[1].dtype == in[2].dtype", "both choices must be of one dtype"),)
     pairs = "of complex numbers it becomes their view as pairs, which stays outside"
     own["aten.real.default"] = (
         Limit(

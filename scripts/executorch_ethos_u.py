@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from executorch_rules import BECOMES, FUSED, Backend, Limit, Rule, line_of
+from executorch_rules import BECOMES, CASTS, FUSED, Backend, Limit, Rule, line_of
 
 QUANTIZER = "executorch/backends/arm/quantizer"
 
@@ -55,7 +55,22 @@ def ethos_u(site: Path) -> Backend:
     for op in ("aten.zeros.default", "aten.ones.default"):
         place[op], own[op] = place[full], limits[full]
     place["aten.copy_.default"], own["aten.copy_.default"] = place["aten.copy.default"], limits["aten.copy.default"]
+    place |= dict.fromkeys(CASTS, checked["dim_order_ops._to_dim_order_copy.default"])
+    own |= dict.fromkeys(CASTS, (cast(site),))
     return Backend(place=place, limits=limits, own=own, whole=WHOLE)
+
+
+def cast(site: Path) -> Limit:
+    """A cast: nothing is left of one that changes nothing, and the others are between whole numbers."""
+    whole = '["int8", "int16", "int32"]'
+    unit = f'(out[0].dtype == "float32" and in[0].dtype != "bool" and len(out[0].consumers) > 0 and all(c in {QUANTIZED} for c in out[0].consumers))'
+    u85 = f"env.config in {U85} and in[0].dtype in {WHOLE_NUMBERS} and (out[0].dtype in {WHOLE_NUMBERS} or {unit})"
+    u55 = f'in[0].dtype in ["int8", "int16"] and (out[0].dtype in {whole} or {unit})'
+    place = line_of(site / "executorch/backends/arm/operator_support/ethos_u55_support.py", "class EthosU55CastCheck")
+    return Limit(
+        id="cast", require=f"in[0].dtype == out[0].dtype or ({u55}) or ({u85})", source=f"checks:ethos_u55_support.py:{place}",
+        say="a cast between two types is from int8 or int16 to a whole number of at most 32 bits; on Ethos-U85 from bool and int32, and to bool, too; to a float32 that is quantised again",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +94,31 @@ LAYERS = json.dumps(
     ]
 )
 #: What a quantised program's partitioner keeps as it is (ops_to_not_decompose_if_quant_op), or makes itself.
-WHOLE = frozenset({"aten.hardsigmoid.default", "aten.ones.default", "aten.zeros.default"})
+WHOLE = frozenset({"aten.hardsigmoid.default", "aten.ones.default", "aten.zeros.default", *CASTS})
+CONVOLUTIONS = json.dumps(
+    [
+        *(f"aten.conv{n}d.{kind}" for n in (1, 2, 3) for kind in ("default", "padding")),
+        *("aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"),
+    ]
+)
+#: The reader asks for the shape or the dtype of the tensor, and nothing is left of it.
+ONLY_ITS_SHAPE = (
+    "len(out[0].consumers) == 1 and "
+    f"out[0].consumers[0] in {json.dumps([f'aten.{op}.default' for op in ('type_as', 'expand_as', 'view_as', 'reshape_as')])}"
+    " and siblings(out[0])[0].name != out[0].name"
+)
+#: The reader is a layer that wants a batch dimension, which is made in the delegate.
+UNBATCHED = (
+    f"len(out[0].consumers) == 1 and out[0].consumers[0] in {CONVOLUTIONS}"
+    " and siblings(out[0])[0].name == out[0].name and out[0].rank < siblings(out[0])[1].rank"
+)
 ETHOS_BORDER = {
     "quantize": Limit(
-        id="border", require='in[0].producer != "" and maker_supported(in[0])',
+        id="border", require=f'in[0].producer != "" and (readers_supported(out[0]) if in[0].producer in {DEQUANTIZED} else maker_supported(in[0]))',
         say="a quantize whose input is made outside the delegate stays outside", source="partitioner:449",
     ),
     "dequantize": Limit(
-        id="border", require="len(out[0].consumers) > 0 and readers_supported(out[0])",
+        id="border", require=f"len(out[0].consumers) > 0 and (readers_supported(out[0]) or ({ONLY_ITS_SHAPE}) or ({UNBATCHED}))",
         say="a dequantize that something outside the delegate reads stays outside", source="partitioner:449",
     ),
 }  # fmt: skip
@@ -158,6 +190,12 @@ def of_source(op: str, at: str) -> Iterator[Limit]:
             id=name, require=f"env.config in {U85} or ({require})", say=f"{say}, on Ethos-U55 and U65", source=at
         )
 
+    if "conv" in op:
+        yield Limit(
+            id="batched", require="in[0].rank == in.weight.rank", source=at,
+            say="the input has a batch dimension: one that is made for it stands between the layer and its dequantize",
+            help="add the batch dimension before the model",
+        )  # fmt: skip
     if "conv_transpose" in op:
         yield from of_transposed(u55, at)
     elif ".conv" in op:
@@ -190,10 +228,14 @@ def of_source(op: str, at: str) -> Iterator[Limit]:
             " and (not exists(attr.scale_factors) or attr.scale_factors[0] in [2, 4, 8])",
             "both sides grow 2, 4 or 8 times",
         )
+        scaled = " and ".join(
+            f"out[0].shape[{n}] <= 1024 and out[0].shape[{n}] <= 256 * in[0].shape[{n}] and 16 * out[0].shape[{n}] > in[0].shape[{n}]"
+            for n in (2, 3)
+        )
         yield Limit(
             id="resize",
             require="",
-            when=f"env.config in {U85}",
+            when=f"env.config in {U85} and not ({scaled})",
             say="what TOSA's RESIZE asks of scale, offset and border",
             source=at,
         )
@@ -232,7 +274,6 @@ def of_transposed(u55: Callable[[str, str, str], Limit], at: str) -> Iterator[Li
         id="pad-in-kernel", require="attr.padding[0] < in.weight.shape[2] and attr.padding[-1] < in.weight.shape[3]",
         say="the padding is smaller than the kernel", source=at,
     )  # fmt: skip
-    yield u55("batched", "in[0].rank == 4", "the input has a batch dimension")
     yield u55(
         "stride-2",
         "(attr.stride[0] == attr.stride[-1] and attr.stride[0] <= 2) or (attr.stride[0] == 1 and attr.stride[-1] == 2 and in[0].shape[2] == 1 and in.weight.shape[2] == 1)"
@@ -277,7 +318,7 @@ def ethos_u_checks(site: Path, folder: Path) -> Checks:
     every = (
         Limit(
             id="quantised",
-            require=f"all(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or const(t) or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) and any(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) or (len(inputs) == 0 and len(out[0].consumers) > 0 and all(c in {QUANTIZED} for c in out[0].consumers))",
+            require=f"all(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or const(t) or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) and any(t.dtype not in {FLOATS} or t.producer in {DEQUANTIZED} or (op in {ACTIVATIONS} and t.producer in {LAYERS}) for t in inputs) or (len(inputs) == 0 and (out[0].dtype not in {FLOATS} or (len(out[0].consumers) > 0 and all(c in {QUANTIZED} for c in out[0].consumers))))",
             say="every float input must come from a dequantize: the INT profile takes quantised programs only",
             source=at("class CheckArmQuantized"), help="quantise the program with EthosUQuantizer before lowering it",
         ),
@@ -366,14 +407,17 @@ def accompanied(rule: Rule, site: Path) -> Rule:
 
 def annotated(rule: Rule, site: Path) -> Rule:
     """A rule of an operator that the quantizer does not name holds for tensors of whole numbers only."""
-    known = rule.op in annotates(site) or BECOMES.get(rule.op) == ()  # nothing is left of the latter
+    known = (
+        rule.op in annotates(site) or rule.op in CASTS or BECOMES.get(rule.op) == ()
+    )  # nothing is left of the latter
     if rule.refusal or known or not rule.op.startswith("aten."):
         return rule
     place = line_of(
         site / "executorch/backends/arm/operator_support/tosa_supported_operators.py", "class CheckArmQuantized"
     )
+    same = " or all(same(t.shape, in[0].shape) for t in inputs)" if rule.op == "aten.broadcast_tensors.default" else ""
     limit = Limit(
-        id="annotated", require=f"all(t.dtype not in {FLOATS} for t in inputs)", source=f"support:{place}",
+        id="annotated", require=f"all(t.dtype not in {FLOATS} for t in inputs){same}", source=f"support:{place}",
         say="EthosUQuantizer does not mark this operator as quantised, and without the mark it is not taken",
     )  # fmt: skip
     return replace(rule, limits=(*rule.limits, limit))

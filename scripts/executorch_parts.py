@@ -180,6 +180,7 @@ NO_KERNEL = tuple(
         "upsample_trilinear3d.default",
         "view_as_complex.default",
         "angle.default",
+        "vander.default",
         "_trilinear.default",
     ]
 )

@@ -91,6 +91,55 @@ def vulkan_texture(op: str, at: str) -> Iterator[Limit]:
         )  # fmt: skip
 
 
+#: Their gathers have one index, of one dimension.
+ONE_GATHER = ("aten.upsample_linear1d.vec", "aten.upsample_nearest1d.vec")
+#: Made of others in a way that hangs on their arguments.
+COMPOSED = (
+    "aten.einsum.default", "aten.linspace.default", "aten.linalg_norm.default", "aten.isposinf.default",
+    "aten.isneginf.default", "aten.block_diag.default", "aten.mv.default", "aten.aminmax.default",
+)  # fmt: skip
+
+
+def vulkan_composed(
+    place: Mapping[str, str], limits: Mapping[str, tuple[Limit, ...]], own: dict[str, tuple[Limit, ...]]
+) -> dict[str, str]:
+    """The places of `COMPOSED`; their limits are added to `own`."""
+    total, product = place["aten.sum.dim_IntList"], place["aten.bmm.default"]
+    sums = Limit(
+        id="sums", require="lone_sums(attr.equation) == 0 or lone_sums(attr.equation) == 1 or (len(inputs) > 1 and lone_sums(attr.equation) == 2)",
+        say="of the letters that one operand has alone and the result lacks, one is summed, or two beside another operand; no letter stands twice in an operand",
+        source=total, help="sum or take the diagonal before the einsum",
+    )  # fmt: skip
+    own["aten.einsum.default"] = (*(one for one in limits["aten.bmm.default"] if one.id != "rank-4"), sums)
+    own["aten.linspace.default"] = (
+        Limit(id="out-dtype", require=f"all(t.dtype in {json.dumps(SETS['FP_INT_T'])} for t in outputs)", say="the outputs must be float16, float32, int32, int64", source=place["aten.add.Tensor"]),
+    )  # fmt: skip
+    one = "(attr.dim[0] == -1 or attr.dim[0] == in[0].rank - 1 or (attr.keepdim and in[0].rank <= 4))"
+    norm = Limit(
+        id="reduction", source=total,
+        require=f"(not exists(attr.ord) or attr.ord != 0) and ((len(attr.dim) == 1 and {one}) or (len(attr.dim) == 2 and not exists(attr.ord) and attr.keepdim and in[0].rank <= 4) if exists(attr.dim) else in[0].rank == 1)",
+        say="a norm over the last dimension, or over at most two of at most four with keepdim=True, and not the count of what is not zero",
+    )  # fmt: skip
+    own["aten.linalg_norm.default"] = (*limits["aten.pow.Tensor_Scalar"], norm)
+    allowed = json.dumps(SETS["FP_INT_BOOL_T"])
+    for op in ("aten.isposinf.default", "aten.isneginf.default"):
+        own[op] = (
+            Limit(id="dtype", require=f"all(t.dtype in {allowed} for t in inputs)", say=f"the inputs must be {', '.join(SETS['FP_INT_BOOL_T'])}", source=place["aten.full_like.default"]),
+        )  # fmt: skip
+    own["aten.block_diag.default"] = (*limits["aten.cat.default"], *limits["aten.full.default"])
+    own["aten.mv.default"] = limits["aten.sum.dim_IntList"]
+    ends = Limit(
+        id="reduction", source=place["aten.amax.default"],
+        require="(attr.dim == -1 or attr.dim == in[0].rank - 1 or (attr.keepdim and in[0].rank <= 4)) if exists(attr.dim) else in[0].rank == 1",
+        say="over the last dimension, or with keepdim=True and at most four dimensions",
+    )  # fmt: skip
+    own["aten.aminmax.default"] = (*limits["aten.amax.default"], ends)
+    return dict.fromkeys(COMPOSED, total) | {
+        "aten.einsum.default": product,
+        "aten.linspace.default": place["aten.add.Tensor"],
+    }
+
+
 def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> Backend:
     at = place["aten.convolution.default"]
     conv = (*limits["aten.convolution.default"],)
@@ -227,8 +276,9 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
         source=place["aten.index.Tensor"],
     )  # fmt: skip
     own["aten.index.Tensor"] = (*limits["aten.index.Tensor"], gather)
-    place["aten.upsample_linear1d.vec"] = place["aten.index.Tensor"]  # its gathers have one index, of one dimension
-    own["aten.upsample_linear1d.vec"] = floats
+    for op in ONE_GATHER:
+        place[op], own[op] = place["aten.index.Tensor"], floats
+    place |= vulkan_composed(place, limits, own)
     place["aten.pad.default"] = place["aten.constant_pad_nd.default"]
     constant = Limit(
         id="constant-pad", require='attr.mode in ["constant", "replicate"]', say="only padding with a constant or with the edge is taken", source=place["aten.pad.default"]
@@ -238,7 +288,8 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
         {
             *RECURRENT,
             "aten.pad.default",
-            "aten.upsample_linear1d.vec",
+            *ONE_GATHER,
+            *COMPOSED,
             *CASTS,
             "aten.pixel_shuffle.default",
             "aten.prelu.default",

@@ -181,7 +181,7 @@ def xnnpack(site: Path) -> Backend:
         "aten.gelu.default": (*always, Limit(id="gelu-float32", require='in[0].dtype == "float32"', say="GELU is taken in float32 only", source=at(generic, "GELU does not support fp16"))),
         "aten.softmax.int": (*always, last), "aten._softmax.default": (*always, last),
         "aten.cat.default": (*always, several),
-        "aten.stack.default": (*always, fixed, several),
+        "aten.stack.default": (*always, several, Limit(id="static-stack", require="static(out[0]) or attr.dim == -1 or attr.dim == in[0].rank", say="with dynamic dimensions the new one must be the last", source=fixed.source, help="stack along the last dimension")),
         "aten.unsqueeze.default": (*always, Limit(id="last-dim", require="attr.dim == -1 or attr.dim == in[0].rank", say="the new dimension must be the last one", source=at(generic, "unsqueeze_copy only supported"), help="use a view with the new shape")),
         "aten.max_pool2d.default": (*always, stride, ceil),
         "aten.avg_pool2d.default": (*always, Limit(id="no-ceil", require="not attr.ceil_mode", say="ceil_mode is not taken", source=at(generic, "ceil mode is not supported\"")),
@@ -207,9 +207,16 @@ def xnnpack(site: Path) -> Backend:
         "aten.type_as.default": (Limit(id="same-dtype", require="in[0].dtype == in[1].dtype", say="a change of dtype stays outside", source=at(generic, "dtype conversion from")),),
         "aten.to.dtype": (Limit(id="same-dtype", require=f"in[0].dtype == out[0].dtype and (not attr.copy or in[0].dtype in {FLOAT})", say="a change of dtype stays outside", source=at(generic, "dtype conversion from")),),
         "aten.contiguous.default": (*always, same_order),
-        "aten.baddbmm.default": (*always, Limit(id="plain", require="attr.alpha == 1 and attr.beta == 1", say="alpha and beta must be 1", source="scalar")),
+        "aten.baddbmm.default": (*always, Limit(id="plain", require="all(n == 1 or not whole(n) for n in [attr.alpha, attr.beta])", say="alpha and beta must be 1 or no whole numbers: another whole number becomes a constant whose cast stays outside", source="scalar")),
     }  # fmt: skip
+    sums = Limit(
+        id="sums", require="lone_sums(attr.equation) == 0", source="exir",
+        say="a letter that one operand has alone and the result lacks becomes a sum, and one that stands twice in an operand a diagonal, which the backend does not take",
+        help="sum or take the diagonal before the einsum",
+    )  # fmt: skip
+    own["aten.einsum.default"] = (*always, fixed, sums)
     place |= {
+        "aten.einsum.default": place["aten.bmm.default"],
         "aten.matmul.default": place["aten.mm.default"],
         "aten.pad.default": place["aten.constant_pad_nd.default"],
         "aten.tensordot.default": place["aten.mm.default"],
@@ -217,15 +224,9 @@ def xnnpack(site: Path) -> Backend:
     copy = place["dim_order_ops._to_dim_order_copy.default"]
     place |= {
         **dict.fromkeys(CASTS, copy),
-        "aten.select.int": copy,
     }
     for op in ("aten.to.dtype_layout", "aten.to.device", "aten.to.other"):
         own[op] = own["aten.to.dtype"]
-    folded = Limit(
-        id="folded", require='in[0].producer == "aten.zeros.default"',
-        say="becomes aten.select_copy.int, which the backend does not take; only of zeros is nothing left", source="exir",
-    )  # fmt: skip
-    own["aten.select.int"] = (folded,)
     # Without a change nothing is left of a cast.
     limits = {op: always for op in place if not op.startswith("quantized") and op not in (*CASTS, "aten.max.dim")}
     dynamic = Limit(
@@ -245,8 +246,8 @@ def xnnpack(site: Path) -> Backend:
                 "aten.matmul.default",
                 "aten.pad.default",
                 *CASTS,
-                "aten.select.int",
                 "aten.tensordot.default",
+                "aten.einsum.default",
             }
         ),
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from executorch_coreml import coreml
+from executorch_coreml import coreml, stateful
 from executorch_ethos_u import accompanied, annotated, ethos_u
 from executorch_parts import NO_KERNEL
 from executorch_qnn import qnn, stopped
@@ -96,6 +96,8 @@ def table(name: str, backend: Backend, delegate: str, site: Path) -> None:
             found.setdefault(twin.op, twin)
     for rule in rules(backend, sorted(set(SEEN) - set(found) - {"aten.einsum.default"}), backend.becomes or SEEN):
         found.setdefault(rule.op, rule)
+    if delegate == "CoreMLBackend":
+        found = {op: stateful(rule) for op, rule in found.items()}
     if delegate == "EthosUBackend":
         found = {op: accompanied(annotated(rule, site), site) for op, rule in found.items()}
     if delegate == "QnnBackend":

@@ -224,6 +224,25 @@ def test_the_oracle_on_a_probe_and_on_a_lowered_program(tmp_path):
     assert [one.verdict for one in lowered.answers] == ours
 
 
+def test_a_row_written_into_a_buffer_is_a_state_on_core_ml():
+    """`self.b[0] = x[0]; return self.b.relu()`: the buffer is no constant, and Core ML before iOS 18 keeps none."""
+    found = verdicts("state.pt2", "executorch-coreml")
+    assert [found[name].verdict for name in ("select", "select_1", "relu")] == ["supported"] * 3
+    assert (found["copy_"].verdict, found["copy_"].limit) == ("rejected", "no-state")
+    assert found["relu"].node.inputs[0].variable
+
+
+def test_the_letters_of_an_einsum():
+    inputs, out = [("tensors", "float32", [2, 3, 4], 0)], [("float32", [2, 3])]
+    summed = {"equation": "bij->bi"}
+    assert said("executorch-xnnpack", "aten.einsum.default", inputs, out, summed) == ("fallback", "sums")
+    assert said("executorch-vulkan", "aten.einsum.default", inputs, out, summed) == ("supported", None)
+    two, product = [*inputs, ("tensors", "float32", [2, 4, 5], 0)], {"equation": "bij,bjk->bik"}
+    assert said("executorch-xnnpack", "aten.einsum.default", two, out, product) == ("supported", None)
+    dots = {"equation": "...ij,...jk->...ik"}
+    assert said("executorch-coreml", "aten.einsum.default", two, out, dots) == ("rejected", "ellipsis")
+
+
 @pytest.mark.slow
 def test_a_call_that_stands_twice_has_one_verdict():
     """ExecuTorch keeps one of the two: the other is not "nothing left"."""

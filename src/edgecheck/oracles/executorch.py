@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.oracles import Answer, executorch_qnn
-from edgecheck.oracles.executorch_alone import alone, by_inputs, first_of_equals, parts_that_fail, sizes
+from edgecheck.oracles.executorch_alone import alone, by_inputs, first_of_equals, parts_that_fail, sizes, writers
 
 NAME = "executorch"
 ENVIRONMENT = "executorch"
@@ -207,7 +207,8 @@ def _in_parts(
         if len(inside) == 1:
             refused |= {name: ("rejected", part.said) for name, _ in inside}
             continue
-        said: dict[str, str] = {}
+        states = writers(program) if "State model" in part.said else set()
+        said = {name: part.said for name, _ in inside if name in states}
         for group in by_inputs(program, [name for name, _ in inside]):
             if not said:
                 said = {name: why for name in group if (why := _fails_alone(program, name, target, settings))}

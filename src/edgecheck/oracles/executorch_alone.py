@@ -86,6 +86,22 @@ def by_inputs(program: Any, names: list[str]) -> tuple[list[str], list[str]]:
     return [name for name in names if name not in free], [name for name in names if name in free]
 
 
+def writers(program: Any) -> set[str]:
+    """The names of calls in place whose tensor is a buffer of the program, or a view of one."""
+    kept = set(program.graph_signature.inputs_to_buffers)
+    found = set()
+    for node in program.graph.nodes:
+        first = node.args[0] if node.op == "call_function" and node.args else None
+        if getattr(first, "name", "") not in kept:
+            continue
+        schema = getattr(node.target, "_schema", None)
+        alias = schema.arguments[0].alias_info if schema is not None and schema.arguments else None
+        if alias is not None:
+            kept.add(node.name)
+            found |= {node.name} if alias.is_write else set()
+    return found
+
+
 def sizes(program: Any) -> set[str]:
     """The names of calls that make no tensor but a number, as the size of a dimension."""
     import torch

@@ -1,9 +1,10 @@
-"""Make net.pt2, net.pte and branch.pt2 beside this file: run it in the executorch environment.
+"""Make net.pt2, net.pte, branch.pt2, twice.pt2 and state.pt2 beside this file: run it in the executorch environment.
 
     ENVIRONMENT/bin/python tests/cases/programs/make.py
 
 `net` has an operator of each kind that matters here: delegated as it is, delegated in parts, left outside, gone; a buffer
-that is written; tied weights; a dynamic batch. Paths of the machine are taken out of the stack traces.
+that is written; tied weights; a dynamic batch. `twice` calls the same twice, `state` writes into a part of a buffer.
+Paths of the machine are taken out of the stack traces.
 """
 
 from __future__ import annotations
@@ -42,6 +43,21 @@ class Net(torch.nn.Module):
 class Branch(torch.nn.Module):
     def forward(self, x):
         return torch.cond(x.sum() > 0, lambda y: (torch.sin(y),), lambda y: (torch.cos(y),), (x,))
+
+
+class Twice(torch.nn.Module):
+    def forward(self, x):
+        return x[0].flatten() + x[0].flatten().flip(0), x[1]
+
+
+class State(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("b", torch.zeros(2, 4))
+
+    def forward(self, x):
+        self.b[0] = x[0]
+        return self.b.relu()
 """
 
 
@@ -63,6 +79,8 @@ def main() -> None:
     program = exported("Net", (torch.rand(2, 3, 8, 8),), dynamic_shapes=({0: batch},))
     torch.export.save(program, HERE / "net.pt2")
     torch.export.save(exported("Branch", (torch.rand(2, 3),)), HERE / "branch.pt2")
+    torch.export.save(exported("Twice", (torch.rand(2, 3, 4),)), HERE / "twice.pt2")
+    torch.export.save(exported("State", (torch.rand(2, 4),)), HERE / "state.pt2")
     lowered = to_edge_transform_and_lower(
         exported("Net", (torch.rand(2, 3, 8, 8),)), partitioner=[XnnpackPartitioner()]
     )

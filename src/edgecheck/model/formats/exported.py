@@ -37,6 +37,14 @@ FORMAT = "executorch"
 
 _MAJOR = 8  # of the schema; 7 and before are other JSON
 _LARGEST_JSON = 128 << 20
+#: Their outputs lie in the memory of their first input.
+_VIEWS = frozenset(
+    f"aten.{op}"
+    for op in (
+        *("slice.Tensor", "select.int", "narrow.default", "view.default", "transpose.int", "permute.default"),
+        *("unsqueeze.default", "squeeze.default", "squeeze.dim", "squeeze.dims", "t.default", "unflatten.int"),
+    )
+)
 _DEEPEST = 32  # graphs in graphs
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 _FOREIGN = re.compile(r"(site|dist)-packages|[\\/]torch[\\/]|^<")
@@ -290,14 +298,24 @@ def _written(signature: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _in_place(graph: Mapping[str, Any]) -> Iterator[str]:
-    """The tensors that an operator of the training dialect writes to, such as `aten.add_.Tensor`."""
+    """The tensors that an operator of the training dialect writes to, such as `aten.add_.Tensor`, or to a view of."""
+    roots: dict[str, str] = {}
     for node in listing(graph.get("nodes"), "nodes"):
         op = mapping(node, "a node").get("target")
         inputs = listing(node.get("inputs", []), "the inputs of a node")
-        if isinstance(op, str) and inputs and aten_schema.writes(op.removeprefix("torch.ops.")):
-            kind, value = one(mapping(inputs[0], "an input of a node").get("arg"), "an input of a node")
-            if kind == "as_tensor":
-                yield named(value, "an input of a node")
+        if not isinstance(op, str) or not inputs:
+            continue
+        kind, value = one(mapping(inputs[0], "an input of a node").get("arg"), "an input of a node")
+        if kind != "as_tensor":
+            continue
+        read = named(value, "an input of a node")
+        read = roots.get(read, read)
+        if aten_schema.writes(op.removeprefix("torch.ops.")):
+            yield read
+        elif op.removeprefix("torch.ops.") in _VIEWS:
+            for made in listing(node.get("outputs", []), "the outputs of a node"):
+                kind, value = one(made, "an output of a node")
+                roots |= {named(value, "an output of a node"): read} if kind == "as_tensor" else {}
 
 
 def _source(metadata: Mapping[str, Any]) -> str | None:
