@@ -233,7 +233,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         "HardSigmoid": (no("alpha", "attr.alpha != 0", "an alpha of 0 ends in a division by zero of the toolkit", "leave the node out: it makes a constant"), *NPU["HardSigmoid"]),
         "AveragePool": tuple(replace(one, require=f"not exists(attr.pads) or all(p == 0 for p in attr.pads) or {one.require}") if one.id == "padding-counted" else one for one in NPU["AveragePool"]),
         **{op: tuple(_reshaping(one) for one in NPU[op]) for op in ("ReduceMean", "ReduceSum")},
-        "Pow": tuple(replace(one, require="value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
+        "Pow": tuple(replace(one, require="const(in[1]) and value(in[1])[0] in [1, 2, 3]", say="only the exponents 1, 2 and 3 run on the NPU") if one.id == "exponent" else one for one in NPU["Pow"]),
         "Transpose": tuple(
             replace(one, require=f"in[0].rank != 4 or in[0].shape[0] == 1 or ({one.require})", say="several images in this order run on the CPU unless the width is a multiple of 4") if one.id == "order" else one
             for one in (*(replace(one, require=one.require.replace("<= 8192", "<= (16384 if attr.perm in [[0, 2, 1, 3], [3, 2, 1, 0]] else 8192)")) if one.id == "plane" else replace(one, require=one.require.replace("% 8", "% 16")) if one.id == "mirrored" else one for one in NPU["Transpose"]), *_TURNED_1103) if one.id not in ("few-channels", "matrix", "matrices", "long")

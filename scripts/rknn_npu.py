@@ -169,7 +169,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     "PRelu": (no("slope-const", "computed(in[1])", "the slope must be constant"), KERNEL, NOT_SCALAR),
     "Pow": (no("base-rank", "out[0].rank != 3 or in[0].rank == 3", "a base of fewer dimensions than the three of the result ends in an error of the toolkit", "give the base three dimensions with Unsqueeze"), BEFORE_BLOCKS, cpu("exponent-const", "computed(in[1])", "an exponent that is not constant runs on the CPU"), *ARITHMETIC,
             no("exponent-type", "dtype(in[1]) in ['float32', 'float16', 'float64', 'int32', 'int64']", "the toolkit cannot run it with this type of exponent"),
-        cpu("exponent", "value(in[1])[0] in [-0.5, 0.5, 1, 2, 3]", "only the exponents -0.5, 0.5, 1, 2 and 3 run on the NPU", "write the power as multiplications")),
+        cpu("exponent", "const(in[1]) and value(in[1])[0] in [-0.5, 0.5, 1, 2, 3]", "only the exponents -0.5, 0.5, 1, 2 and 3 run on the NPU", "write the power as multiplications")),
     "ReduceSum": (constant(1, "axes"), ONLY_FLOATS, cpu("axes-some", "not exists(in[1]) or in[1].size != 0 or (known(attr.noop_with_empty_axes, 0) == 1 and in[0].rank <= 3)", "an empty list of axes runs on the CPU"),
         cpu("something", f"{SOMETHING} or (exists(in[1]) and all(a % 4 != 0 for a in value(in[1])))", "a sum over the first of four dimensions, of size 1, runs on the CPU")),
     "ReduceMean": (
@@ -233,7 +233,8 @@ NPU: dict[str, tuple[Limit, ...]] = {
         no("ends-const", "all(computed(t) for t in inputs[1:5])", "starts, ends, axes and steps must be constant"),
         NARROW,
         cpu("steps", "not exists(in[4]) or all(value(in[4])[k] == 1 or (value(in[4])[k] == -1 and in[0].rank > 1 and (in[0].rank <= 4 or in[4].size == 1) and value(in[3])[k] in [-1, in[0].rank - 1]) for k in [0, 1, 2, 3, 4] if k < in[4].size)"
-            " or ((in[0].rank <= 3 or in[0].rank == 5) and same(in[0].shape, out[0].shape) and all(k > 0 for k in value(in[4])))",
+            " or ((in[0].rank <= 3 or in[0].rank == 5) and same(in[0].shape, out[0].shape) and all(k > 0 for k in value(in[4])))"
+            f" or (dtype(in[0]) in {FLOAT} and out[0].size > 1 and all(k > 0 for k in value(in[4])) and (in[0].rank == 1 or (in[0].rank == 2 and in[0].shape[1] == 1) or (in[0].rank == 3 and in[0].shape[0:2] == [1, 1])))",
             "steps other than 1 run on the CPU", "slice with step 1, or take the elements with Gather"),
         cpu("rank-4", f"in[0].rank <= 4 or ({JOINED_TO_FOUR.format('in[0]')} and ((in[0].size == out[0].size and {_LAST_SLICED} != (0 if in[0].shape[0] == 1 else 1))"
             " or any(out[0].shape[d] == 1 and in[0].shape[d] != 1 for d in [0, 1, 2, 3, 4]) or len([d for d in [0, 1, 2, 3, 4] if out[0].shape[d] != in[0].shape[d]]) > 1))",
