@@ -4,7 +4,8 @@
     python scripts/import_litert_vendors.py CHECKOUT --check    # exit 1 where a table differs or cites a line that is not there
 
 CHECKOUT is google-ai-edge/LiteRT at the commit the tables name; `litert/vendors` and `litert/c/litert_op_code.h` are read.
-What stands above the line `# == generated` (limits, sources, notes) is written by hand and stays.
+What stands above the line `# == generated` (limits, sources, notes) is written by hand and stays. Qualcomm's operators
+and their types were measured: scripts/litert_qualcomm_types.txt.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from litert_npu_types import Types, limits, types
 from two_halves import entry, run
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +56,7 @@ class Vendor:
     denied: bool = False  # the list says what is left to others
     special: str = ""  # entries for the operator that depends on its name
     unlisted: str = ""  # what else may happen to an operator that is not listed: a limit, as TOML
+    measured: bool = False  # the operators and their types are in scripts/litert_qualcomm_types.txt
 
 
 def _csv(vendor: str) -> Callable[[Path], list[str]]:
@@ -143,6 +146,7 @@ VENDOR = {
         chip="SM8750",
         special=_composites(("odml.rms_norm", "odml.group_norm", "odml.l2_norm"), "compose", 1034),
         unlisted=QNN_TYPES,
+        measured=True,
     ),
     "litert-mediatek": Vendor(
         file=Path("mediatek/compiler/compiler_plugin.cc"),
@@ -219,10 +223,28 @@ def entries(checkout: Path, vendor: Vendor) -> Iterator[str]:
     if vendor.denied:
         yield from _unless_denied(codes(checkout), found, vendor)
         return
+    if vendor.measured:
+        measured = {one.op for one in types()}
+        found = {op: found.get(op, 0) for op in measured | ({COMPOSITE} & found.keys())}
     if vendor.unlisted:
         yield from _left_to_others(codes(checkout), found, vendor)
     for op, line in sorted(found.items()):
-        yield vendor.special if op == COMPOSITE and vendor.special else entry(op, f"{vendor.source}:{line}")
+        yield vendor.special if op == COMPOSITE and vendor.special else _taken(op, line, vendor)
+
+
+def _taken(op: str, line: int, vendor: Vendor) -> str:
+    """An operator of the list, with the types that were measured. One that is not in it came after that commit."""
+    at = [f"{vendor.source}:{line}"] if line else []
+    if not vendor.measured:
+        return entry(op, *at)
+    return "\n".join(_measured(one, at) for one in types() if one.op == op)
+
+
+def _measured(one: Types, at: Sequence[str]) -> str:
+    more = {"when": one.when} if one.when else {}
+    if not one.groups:
+        more |= {"verdict": "fallback", "say": "Qualcomm's compiler takes it in no type"}
+    return entry(one.op, *at, "measured", **more) + "".join(limits(one))
 
 
 def _left_to_others(every: Codes, found: Mapping[str, int], vendor: Vendor) -> Iterator[str]:

@@ -1,11 +1,13 @@
-"""The tables of LiteRT's NPU plugins: real models, and each side of the limits that the plugins' sources have."""
+"""The tables of LiteRT's NPU plugins: real models, each side of the limits, and how the tool's answers are read."""
 
 from __future__ import annotations
 
 import pytest
 
+from edgecheck.oracles import litert_npu
+from edgecheck.oracles.litert_npu import Applied
 from edgecheck.tables import bundle
-from npu_tables import by_op, counted, judged, op, report, said, t
+from npu_tables import by_op, counted, op, report, said, t
 
 F = "float32"
 Q = [0.5, 3]
@@ -26,7 +28,7 @@ def wake_word(models_dir):
 
 @pytest.mark.parametrize(
     ("target", "taken"),
-    [("litert-qualcomm", 98), ("litert-mediatek", 45), ("litert-samsung", 72), ("litert-intel-npu", 82)],
+    [("litert-qualcomm", 99), ("litert-mediatek", 45), ("litert-samsung", 72), ("litert-intel-npu", 82)],
 )
 def test_every_operator_of_the_plugins_list_is_there(target, taken):
     table = bundle.load(target)
@@ -113,7 +115,7 @@ def test_qualcomm():
     assert said(target, pad(F)) == ("supported", None)
     assert said(target, pad("int8", q=Q)) == ("supported", None)
     assert said(target, pad("int8", q=CHANNELS)) == ("fallback", "pad-per-tensor")
-    assert said(target, pad("int32")) == ("fallback", "pad-types")
+    assert said(target, pad("int32")) == ("fallback", "types")
     assert said(target, crop()) == ("fallback", "no-negative-padding")
     assert said(target, one_hot("uint8", q=Q)) == ("supported", None)
     assert said(target, one_hot("int16", q=Q)) == ("fallback", "values-type")
@@ -127,9 +129,37 @@ def test_qualcomm():
 
 def test_an_unknown_size_is_compiled_as_one():
     x = t(F, [None, 4])
-    one = judged("litert-qualcomm", op("RELU", [x], [x]))
-    assert (one.verdict, one.limit, one.help) == ("unknown", "static-shape", "export with fixed shapes")
-    assert "as 1" in (one.reason or "")
+    assert said("litert-qualcomm", op("RELU", [x], [x])) == ("supported", None)
+    assert "unknown dimension as 1" in bundle.load("litert-qualcomm").notes
+
+
+def conv(data, weights, bias=None):
+    inputs = [data, weights] if bias is None else [data, weights, bias]
+    return op("CONV_2D", inputs, [t(data["t"], [1, 2, 2, 4], **({"q": Q} if "q" in data else {}))], **SAME)
+
+
+def test_qualcomms_compiler_wants_weights_of_the_inputs_kind():
+    target, weights = "litert-qualcomm", [4, 3, 3, 2]
+    per_channel = {"s": [0.5] * 4, "z": [0] * 4, "d": 0}
+    eight = t("int8", weights, q=per_channel, c={"f": 1})
+    assert said(target, conv(X, t(F, weights, c={"f": 1}))) == ("supported", None)
+    assert said(target, conv(X, eight)) == ("fallback", "weights")
+    assert said(target, conv(t("int8", [1, 4, 4, 2], q=Q), eight)) == ("supported", None)
+    assert said(target, conv(t("int8", [1, 4, 4, 2], q=Q), eight, t("int32", [4], c=[0] * 4))) == ("fallback", "bias")
+    four = t("int4", weights, q=per_channel, c={"f": 1})
+    assert said(target, conv(t("int8", [1, 4, 4, 2], q=Q), four)) == ("fallback", "int4-per-tensor")
+
+
+def test_qualcomm_selects_what_it_does_not_compile():
+    target = "litert-qualcomm"
+    five = t(F, [2, 1, 1, 1, 2])
+    picked = op("GATHER", [five, t("int32", [2], c=[0, 1])], [five], axis=0, batch_dims=0)
+    assert said(target, picked) == ("rejected", "compiled-float32")
+    x = t("int8", [2, 4], q={"s": [0.5] * 4, "z": [0] * 4, "d": 1})
+    assert said(target, op("ABS", [x], [x])) == ("rejected", "one-scale")
+    assert said(target, op("ABS", [t("int64", [2])], [t("int64", [2])])) == ("fallback", "types")
+    six = t(F, [1] * 6)
+    assert said(target, op("ABS", [six], [six])) == ("fallback", "dimensions")
 
 
 def test_mediatek():
@@ -202,3 +232,50 @@ def test_google():
     assert said(target, {"op": "CUSTOM:Mine", "a": {}, "i": [X], "o": [X]}) == ("fallback", None)
     assert said(target, composite("odml.scaled_dot_product_attention")) == ("unknown", "compiler")
     assert said(target, composite("odml.l2_norm"))[0] == "fallback"
+
+
+SPLIT = "LiteRtModel : [ #subgraphs=1 ]\nINFO: Partitioned subgraph<0>, selected {} ops, from a total of {} ops. resulted in 1"
+REFUSED = """ERROR: [qnn_compiler_plugin.cc:538]
+LiteRT Op #{n} 'Cos' (code=108) is not supported in Qualcomm Compiler.
+  Inputs:
+    [0] name="p{n}_0"  tensor_idx=0
+  Outputs:
+    [0] name="p{n}_1"  tensor_idx=1
+"""
+
+
+@pytest.mark.parametrize(
+    ("ran", "verdict", "why"),
+    [
+        (Applied(status=0, text=SPLIT.format(1, 1)), "supported", "compiled"),
+        (Applied(status=0, text=SPLIT.format(1, 2), left=frozenset({(0, "COS")})), "fallback", "not select"),
+        (Applied(status=1, text=SPLIT.format(0, 1)), "fallback", "not select"),
+        (Applied(status=6, text=SPLIT.format(1, 1)), "rejected", "not compiled"),
+        (
+            Applied(status=3, text="LiteRtModel :\nERROR: [a.cc:1] QNN Unsupported data type, litert type: 14\n"),
+            "rejected", "QNN Unsupported data type",
+        ),
+        (Applied(status=3, text="nothing was read"), "invalid", "read"),
+        (Applied(status=-11, text=SPLIT.format(1, 1)), "inconclusive", "-11"),
+        (Applied(status=None, text=""), "inconclusive", "no answer"),
+        (Applied(status=6, text="LiteRtModel :\nCould not load shared library"), "inconclusive", "6"),
+    ],
+)  # fmt: skip
+def test_what_the_tool_did_is_read(ran, verdict, why):
+    found = litert_npu.judged(ran, "COS", 0)
+    assert (found[0], why in found[1]) == (verdict, True), found
+
+
+def test_each_of_many_has_its_own_reason():
+    text = "ERROR: [Qnn] one.\n" + REFUSED.format(n=0) + "QNN op validation failed: it\n" + REFUSED.format(n=1)
+    assert "one." in litert_npu.why(text, 0)
+    assert "validator" in litert_npu.why(text, 1)
+    assert litert_npu.why(text, 2) == "the plugin does not select it"
+
+
+def test_intels_compiler_is_not_there():
+    missing = Applied(status=248, text="ERROR: Exception in compilation: VCL compiler loading failed, aborting")
+    assert litert_npu.read(missing)[0] == "supported"
+    refused = Applied(status=248, text="ERROR: Exception in compilation: No translator for Mystery")
+    assert litert_npu.read(refused) == ("rejected", "OpenVINO: No translator for Mystery")
+    assert litert_npu.read(Applied(status=None, text=""))[0] == "inconclusive"

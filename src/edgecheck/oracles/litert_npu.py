@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecheck.lifetime import end_with_parent
+from edgecheck.model import formats
 from edgecheck.oracles import Answer, tflite_valid
 from edgecheck.oracles.cut import Piece, cut
 from edgecheck.oracles.tflite_probe import schema
@@ -39,6 +40,7 @@ _COMPILED: Found = ("supported", "selected and compiled")
 _NOT_COMPILED: Found = ("rejected", "selected, and then not compiled")
 _READ: Found = ("supported", "selected, and read by OpenVINO; the compiler for the NPU was not asked")
 _STILL: Found = ("invalid", "it reads constants alone: nothing flows into the graph")
+_DROPPED: Found = ("invalid", "the plugin drops the activation SIGN_BIT: the answer is about another operator")
 _NOT_CUT: Found = ("inconclusive", "it cannot be cut out of its model")
 _TOGETHER = 24  # operators in one model
 _LARGE = 1 << 24  # bytes of one model
@@ -98,7 +100,18 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         tool = Tool(vendor=vendor, chip=settings.get("soc") or vendor.chip, place=Path(place))
         asked = {piece.content: piece.op for piece in pieces if piece.content is not None}
         found = {content: one for group in _groups(asked) for content, one in _asked(group, tool)}
-    return [_answer(piece, found.get(piece.content or b"", _NOT_CUT)) for piece in pieces]
+    dropped = set(_dropped(model)) if vendor.folder == "qualcomm" else set()
+    return [
+        _answer(piece, _DROPPED if (piece.graph, piece.index) in dropped else found.get(piece.content or b"", _NOT_CUT))
+        for piece in pieces
+    ]
+
+
+def _dropped(model: Path) -> Iterator[tuple[int, int]]:
+    """Operators of which Qualcomm's plugin drops the fused activation: it hands on the same without it."""
+    for node in formats.read(model).nodes:
+        if node.attrs.get("fused_activation_function") == "SIGN_BIT":
+            yield node.graph, node.index
 
 
 def _answer(piece: Piece, found: Found) -> Answer:
@@ -146,9 +159,14 @@ def _alone(content: bytes, op: str, tool: Tool) -> Found:
 
 
 def _checked(content: bytes, found: Found) -> Found:
-    """`invalid` where LiteRT's own kernels refuse what the plugin refused."""
-    told = tflite_valid.complaint(content) if found[0] in ("fallback", "rejected") else None
-    return found if told is None else ("invalid", f"LiteRT refuses it too: {told}")
+    """`invalid` where LiteRT's own kernels refuse what the plugin refused, or make outputs of another shape."""
+    if found[0] not in ("fallback", "rejected"):
+        return found
+    told = tflite_valid.complaint(content)
+    if told is not None:
+        return "invalid", f"LiteRT refuses it too: {told}"
+    told = tflite_valid.restated(content)
+    return found if told is None else ("invalid", f"the file is wrong: {told}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

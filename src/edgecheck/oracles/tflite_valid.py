@@ -25,6 +25,22 @@ def complaint(content: bytes) -> str | None:
     return told if told and not _ITS_OWN.search(told) else None
 
 
+def restated(content: bytes) -> str | None:
+    """What is wrong with the shapes that the file states of its outputs: LiteRT makes others. None where nothing is."""
+    return isolated(lambda: _restated(content), seconds=SECONDS).value or None
+
+
+def _restated(content: bytes) -> str:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=plain, num_threads=1)
+    stated = [one["shape"].tolist() for one in interpreter.get_output_details()]
+    interpreter.allocate_tensors()
+    made = [one["shape"].tolist() for one in interpreter.get_output_details()]
+    return f"it states {stated} of its outputs, which become {made}" if stated != made else ""
+
+
 def _refusal(content: bytes) -> str:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
