@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from executorch_parts import CAST, NOTHING_LEFT, OWN_CONSTANT, PARTS
-from executorch_rules import SEEN, Backend, Limit, Rule
+from executorch_rules import CASTS, SEEN, Backend, Limit, Rule
 
 QUALCOMM = "executorch/backends/qualcomm"
 
@@ -41,6 +41,9 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "aten.floor_divide.default": (DIV, FLOOR), "aten.triu.default": (AT_LEAST, WHERE),
     "aten.scaled_dot_product_attention.default": ("aten.bmm.default", MUL), "aten.pad.default": ("aten.constant_pad_nd.default",),
     "aten.im2col.default": ("aten.pixel_unshuffle.default", VIEW), "aten.col2im.default": ("aten.pixel_shuffle.default", VIEW),
+    **dict.fromkeys(CASTS, ("aten._to_copy.default",)),
+    "aten.index_put_.default": ("aten.index_put.default",), "aten.adaptive_avg_pool3d.default": ("aten._adaptive_avg_pool3d.default",),
+    "aten.upsample_linear1d.vec": (MUL, ADD, SUB), "aten.upsample_nearest1d.vec": (MUL, ADD),
     "aten.adaptive_avg_pool1d.default": ("aten.adaptive_avg_pool2d.default",),
     "aten.cdist.default": (SUB, POW, "aten.sum.dim_IntList", "aten.sqrt.default"),
     **{f"aten.{name}.input": ("aten.linear.default", "aten.cat.default", ADD, MUL, "aten.sigmoid.default", "aten.tanh.default") for name in ("gru", "lstm", "rnn_tanh")},
@@ -86,7 +89,7 @@ FOUR_OR_NOTHING = ("sign",)
 TYPES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("where",): (*ARITHMETIC, "bool"),
     ("add", "sub", "mul", "div", "abs", "eq", "ne", "gt", "ge", "lt", "le", "prelu", "sum", "amin", "min", "maximum", "minimum", "cumsum"): ARITHMETIC,
-    ("amax", "max", "argmax", "argmin", "topk", "sort", "index", "index_select", "embedding", "gather", "scatter"): ARITHMETIC,
+    ("clamp", "amax", "max", "argmax", "argmin", "topk", "sort", "index", "index_select", "embedding", "gather", "scatter"): ARITHMETIC,
     ("view_copy", "permute_copy", "slice_copy", "select_copy", "cat", "split_with_sizes_copy", "stack", "squeeze_copy",
      "unsqueeze_copy", "flip", "_to_copy", "_to_dim_order_copy"): MOVES,
     ("expand_copy", "repeat"): (*FLOATS, *INTS, "bool"),
@@ -180,11 +183,21 @@ BLOCKS = limit(
     "blocks", "attr.stride == attr.kernel_size and attr.kernel_size[0] == attr.kernel_size[1] and all(d == 1 for d in attr.dilation) and all(p == 0 for p in attr.padding)",
     "it is taken for square blocks side by side only: else a pass raises, and nothing is lowered", "op_space_to_depth.py", "rejected",
 )  # fmt: skip
+ALONE = limit(
+    "not-alone", "readers_supported(out[0])", "a part without an input is not compiled: what reads it must be taken too", "op_arange.py", "rejected",
+    "compute it before the export",
+)  # fmt: skip
+#: What makes a tensor of nothing.
+MADE = (
+    "aten.arange.default", "aten.arange.start", "aten.arange.start_step", "aten.full.default", "aten.zeros.default", "aten.ones.default",
+)  # fmt: skip
 #: Of operators of a file.
 OF_FILE: dict[str, tuple[Limit, ...]] = {
+    **dict.fromkeys(MADE, (ALONE,)),
     "aten.im2col.default": (BLOCKS,), "aten.col2im.default": (BLOCKS,),
     "aten.pad.default": (
-        limit("mode", 'attr.mode in ["constant", "reflect"]', "padding with the edge becomes an indexing at which a builder raises: nothing is lowered", "op_index.py", "rejected", "pad with a constant, or by reflection"),
+        limit("circular", 'attr.mode != "circular"', "circular padding is put together of copies, one of which stays on the CPU", "op_copy.py", help="pad with a constant, or by reflection"),
+        limit("mode", 'attr.mode in ["constant", "reflect", "circular"] or (attr.mode == "replicate" and len(attr.pad) == 2)', "padding with the edge becomes an indexing at which a builder raises: nothing is lowered", "op_index.py", "rejected", "pad with a constant, or by reflection"),
     ),
 }  # fmt: skip
 OF_EDGE: dict[str, tuple[Limit, ...]] = {
@@ -192,19 +205,28 @@ OF_EDGE: dict[str, tuple[Limit, ...]] = {
         limit("float32-weights", 'all(t.dtype == "float32" for t in inputs[1:])', "the weights and statistics must be float32: else a builder raises, and nothing is lowered", "op_batch_norm.py:46", "rejected"),
         limit("constant-statistics", "all(const(t) for t in inputs[1:])", "the weights and statistics must be constants of the program: else a builder raises, and nothing is lowered", "op_batch_norm.py", "rejected", "call .eval() before the export"),
     ),
+    **{f"aten.{name}.default": (limit("one-of-five", "in[0].rank <= 4 or len(attr.dim) == 1", "of five dimensions it is over one at a time", f"op_{name}.py"),) for name in ("amax", "amin")},
+    "aten.clamp.default": (limit("same-type", "same(in[0].dtype, out[0].dtype)", "its bounds make no other type", "op_clamp.py", help="write whole numbers as bounds of whole numbers"),),
+    "aten.matmul.default": (
+        limit("matrices", "in[0].rank >= 2 and in[1].rank >= 2", "both factors have two dimensions or more", "op_matmul.py", help="unsqueeze the vector"),
+    ),
+    "aten.permute_copy.default": (
+        limit("whole-numbers", 'in[0].rank <= 4 or in[0].dtype not in ["int32", "int64", "uint8"]', "whole numbers of five dimensions are not moved", "op_transpose.py"),
+    ),
+    "aten.instance_norm.default": (limit("images", "in[0].rank == 4", "it takes images of four dimensions only", "op_instance_norm.py"),),
     "aten.asin.default": (limit("quantised", QUANTISED, "HTP has it in quantised programs only", "op_asin.py"),),
     "aten._softmax.default": (CHANNELS,), "aten._log_softmax.default": (CHANNELS,),
     "aten.topk.default": (AT_END,), "aten.sort.default": (AT_END,),
     "aten.native_layer_norm.default": (NORMALIZED,), "aten.rms_norm.default": (NORMALIZED,),
     "aten.convolution.default": (
         WEIGHTS,
+        limit("3-d-depthwise", "in[0].rank != 5 or attr.groups == 1 or attr.groups != in[0].shape[1]", "a depthwise convolution is 2-D: else a builder raises, and nothing is lowered", "op_conv.py", "rejected"),
         limit("3-d-dilation", "in[0].rank != 5 or all(d == 1 for d in attr.dilation)", "a 3-D convolution takes no dilation", "op_conv.py"),
     ),
-    "aten.expand_copy.default": (
-        limit("same-rank", "in[0].rank == out[0].rank", "it adds no dimension", "op_expand.py", help="unsqueeze first"),
-    ),
     "aten.max_pool2d_with_indices.default": (
+        limit("images", "in[0].rank == len(attr.kernel_size) + 2", "it takes a batch of images", "op_max_pool2d.py", help="unsqueeze first"),
         limit("stride", "len(attr.stride) != 0", "without a stride the builder raises, and nothing is lowered", "op_max_pool2d.py", "rejected", "write stride=kernel_size"),
+        limit("values-only", "len(outputs) == 1 or (len(out[1].consumers) == 0 and not of_model(out[1]))", "only the values are made, not the indices", "op_max_pool2d.py", help="use return_indices=False"),
         limit("dilation", "all(d == 1 for d in attr.dilation)", "it takes no dilation", "op_max_pool2d.py"),
     ),
     "aten.avg_pool2d.default": (
@@ -235,7 +257,7 @@ def qnn(site: Path) -> Backend:
     }
     becomes = parts(place, kept)
     limits = {op: tuple(checks(op, op in kept)) for op in place if op not in (*GONE, CAST, OWN_CONSTANT)}
-    own = {op: LATER for op in becomes if any(part in limits for part in becomes[op]) or op in limits}
+    own = {op: LATER for op in {*becomes, *limits} if any(part in limits for part in becomes.get(op, (op,)))}
     for op in {*becomes, *place}:
         own[op] = (*OF_FILE.get(op, ()), *own.get(op, ()))
         seen = {(one.id, one.require): one for part in becomes.get(op, (op,)) for one in limits.get(part, ())}

@@ -207,6 +207,7 @@ def _that_fail(program: Any, spec: Any, origins: Callable[[Any], set[str]], said
     from executorch.backends.qualcomm.utils.qnn_manager_lifecycle import get_current_qnn_manager
 
     manager = get_current_qnn_manager(QnnExecuTorchBackendType.kHtpBackend, spec)
+    manager.DestroyContext()  # which the failure left
     built = _wrappers(program)
     for nodes in _apart_of({node for node, _ in built}):
         wrappers = [wrapper for node, several in built if node in nodes for wrapper in several]
