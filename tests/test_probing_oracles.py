@@ -45,6 +45,17 @@ def test_every_oracle_answers_a_sample_as_it_did(oracle, target, tmp_path: Path)
     assert changed(oracle, target, 12, tmp_path) == []
 
 
+@pytest.mark.slow
+def test_qualcomms_compiler_answers_a_sample_of_calls_as_it_did(tmp_path: Path):
+    rows = [row for row in evidence.of_target("executorch-qnn") if not (evidence.described(row) or {}).get("p")]
+    sample = random.Random(20261121).sample(rows, 8)
+    specs = [{"op": row["op"], **(evidence.described(row) or {})} for row in sample]
+    paths = [path for path in making.write(specs, "executorch", tmp_path) if path]
+    witness = asking.witness("executorch", "executorch-qnn")
+    outcomes = ask("executorch", witness.python, paths, "executorch-qnn", seconds_each=300)
+    assert [one.answers[0].verdict for one in outcomes] == [row["verdict"] for row in sample]
+
+
 @pytest.mark.export
 def test_what_was_said_of_a_model_is_kept_where_it_was_asked_for(models_dir, tmp_path, capsys):
     model = models_dir / "tflite_micro/tflite_micro/python/tflite_micro/sine_float.tflite"
