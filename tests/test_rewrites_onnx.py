@@ -212,8 +212,67 @@ def test_what_does_not_fit_is_left(tmp_path, rewrite, case):
     assert not (tmp_path / "new.onnx").exists()
 
 
+def gelu(path, products, *, opset=17, also=()):
+    """Gelu as exporters write it; `products` multiplies x, the sum s and a half h; `also` are outputs beside y."""
+    nodes = [
+        node("Div", ("x", "root"), ("d",)),
+        node("Erf", ("d",), ("e",)),
+        node("Add", ("e", "one"), ("s",)),
+        *(node("Mul", (a, b), (c,)) for a, b, c in products),
+    ]
+    constants = {"root": numpy.float32(2**0.5), "one": numpy.float32(1), "h": numpy.float32(0.5)}
+    graph = helper.make_graph(
+        nodes, "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (2, 9))],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, (2, 9)) for name in ("y", *also)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("opset", [17, 20])
+@pytest.mark.parametrize(
+    "products",
+    [
+        [("x", "s", "m"), ("m", "h", "y")],
+        [("h", "x", "m"), ("m", "s", "y")],
+        [("s", "h", "m"), ("x", "m", "y")],
+    ],
+)
+def test_an_erf_between_products_is_a_gelu(tmp_path, products, opset):
+    path = gelu(tmp_path / "m.onnx", products, opset=opset)
+    assert plugin.apply(path, "erf-as-gelu", [1], tmp_path / "new.onnx")["rewritten"] == 1
+    (left,) = onnx.load(tmp_path / "new.onnx").graph.node
+    assert (left.op_type, left.domain) == ("Gelu", "" if opset == 20 else "com.microsoft")
+    for one, two in zip(answers(path, (2, 9)), answers(tmp_path / "new.onnx", (2, 9)), strict=True):
+        numpy.testing.assert_allclose(two, one, rtol=2e-5, atol=2e-5)
+
+
+def test_what_others_read_of_it_stays(tmp_path):
+    path = gelu(tmp_path / "m.onnx", [("h", "x", "m"), ("m", "s", "y")], also=("m",))
+    assert plugin.apply(path, "erf-as-gelu", [1], tmp_path / "new.onnx")["rewritten"] == 1
+    assert sorted(one.op_type for one in onnx.load(tmp_path / "new.onnx").graph.node) == ["Gelu", "Mul"]
+    for one, two in zip(answers(path, (2, 9)), answers(tmp_path / "new.onnx", (2, 9)), strict=True):
+        numpy.testing.assert_allclose(two, one, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("products", "also"),
+    [
+        ([("x", "s", "m"), ("m", "one", "y")], ()),  # not halved
+        ([("x", "s", "m"), ("m", "h", "y")], ("s",)),  # the sum itself is an output
+        ([("d", "s", "m"), ("m", "h", "y")], ()),  # another factor
+        ([("s", "h", "m"), ("m", "h", "y")], ()),
+    ],
+)
+def test_another_product_with_an_erf_is_no_gelu(tmp_path, products, also):
+    path = gelu(tmp_path / "m.onnx", products, also=also)
+    assert plugin.apply(path, "erf-as-gelu", [1], tmp_path / "new.onnx")["rewritten"] == 0
+
+
 def test_every_rewrite_has_a_case():
-    assert set(TAKEN) == set(plugin.SAYS) - set(plugin.WHOLE)
+    assert {*TAKEN, "erf-as-gelu"} == set(plugin.SAYS) - set(plugin.WHOLE)
 
 
 def test_shape_arithmetic_is_folded(tmp_path):

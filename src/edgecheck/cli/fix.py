@@ -186,16 +186,17 @@ def _told(target: CheckedTarget) -> str:
 
 
 def _conclusion(fixed: Fixed, order: Order) -> str:
-    hint = "" if order.freeze or not _for_its_sizes(fixed) else "\n  help: --freeze fixes the free dimensions first"
+    hint = "" if order.freeze or not _free(fixed) else "\n  help: --freeze fixes the free dimensions first"
     if fixed.path is not None:
         return (f"would write {fixed.path}" if order.dry else f"written: {fixed.path}") + hint
     refused = any(_refusals(target) for target in fixed.before.targets)
     return f"nothing written: no rewrite known here helps{hint}" if refused else "nothing to fix"
 
 
-def _for_its_sizes(fixed: Fixed) -> bool:
-    """Whether operators are still refused because a dimension is free."""
-    return any("dynamic dimensions" in (one.reason or "") for t in fixed.after.targets for one in _refusals(t))
+def _free(fixed: Fixed) -> bool:
+    """Whether operators are still refused, of a model whose inputs have free dimensions."""
+    inputs = fixed.after.model.graphs[0].inputs
+    return any(None in (one.shape or ()) for one in inputs) and any(_refusals(t) for t in fixed.after.targets)
 
 
 def _refusals(target: CheckedTarget) -> list[NodeVerdict]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgecheck.rewrites import onnx_layout  # noqa: F401 - registers its rules
-from edgecheck.rewrites.onnx_build import Builder, Known
+from edgecheck.rewrites import onnx_layout, onnx_patterns  # noqa: F401 - they register their rules
+from edgecheck.rewrites.onnx_build import Builder, Known, inner_names
 from edgecheck.rewrites.onnx_operators import RULES
 
 NEEDS = ("onnx", "onnxruntime")
@@ -89,30 +89,50 @@ def _replace(model: Any, rewrite: str, nodes: set[int]) -> int:
     known = Known(model)
     kept: list[Any] = []
     constants: list[Any] = []
+    dropped: set[int] = set()
     count = 0
-    for position, node in enumerate(model.graph.node):
+    for position, node in enumerate(list(model.graph.node)):
+        if id(node) in dropped:
+            continue
         made = _made(model, node, rewrite, count, known) if position in nodes else None
         if made is None:
             kept.append(node)
             continue
         kept += made[0]
         constants += made[1]
+        dropped |= {id(one) for one in made[2]}
         count += 1
+    kept = [node for node in kept if id(node) not in dropped]
     del model.graph.node[:]
     model.graph.node.extend(kept)
     model.graph.initializer.extend(constants)
+    _import_domains(model)
     return count
 
 
-def _made(model: Any, node: Any, rewrite: str, number: int, known: Known) -> tuple[list[Any], list[Any]] | None:
+def _import_domains(model: Any) -> None:
+    """A line for the domain of each new node."""
+    import onnx
+
+    known = {one.domain for one in model.opset_import}
+    for domain in dict.fromkeys(node.domain for node in model.graph.node):
+        if domain not in known and domain != "ai.onnx":
+            model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
+
+
+def _made(
+    model: Any, node: Any, rewrite: str, number: int, known: Known
+) -> tuple[list[Any], list[Any], list[Any]] | None:
+    """New nodes, new constants, and other nodes that go."""
     if rewrite == DEFINITION:
-        return _defined(model, node, number, known)
+        defined = _defined(model, node, number, known)
+        return None if defined is None else (*defined, [])
     ops, _, function = RULES[rewrite]
     name = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
     builder = Builder(model, node, number, known)
     if name not in ops or not function(builder):
         return None
-    return builder.nodes, builder.constants
+    return builder.nodes, builder.constants, builder.dropped
 
 
 def _defined(model: Any, node: Any, number: int, known: Known) -> tuple[list[Any], list[Any]] | None:
@@ -216,7 +236,7 @@ def _fold(model: Any) -> int:
     if not folded or not kept:
         return 0
     shown = {one.name for one in model.graph.output}
-    used = {name for node in kept for name in node.input} | _inner_names(kept)
+    used = {name for node in kept for name in node.input} | inner_names(kept)
     if shown & set(folded):
         return 0
     del model.graph.node[:]
@@ -230,16 +250,6 @@ def _small(dims: Any) -> bool:
     for size in dims:
         total *= size
     return total <= LARGEST
-
-
-def _inner_names(nodes: Sequence[Any]) -> set[str]:
-    """What bodies of If, Loop and Scan read from outside."""
-    names: set[str] = set()
-    for node in nodes:
-        for attribute in node.attribute:
-            for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
-                names |= {name for one in graph.node for name in one.input} | _inner_names(graph.node)
-    return names
 
 
 _RANDOM = frozenset(

@@ -14,6 +14,7 @@ class Builder:
         self.opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 1)
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.dropped: list[Any] = []  # other nodes that the new ones stand for too
         self.prefix = f"{node.name or node.output[0]}_as{number}"
         self.attrs = {one.name: _attribute(one) for one in node.attribute}
 
@@ -65,6 +66,16 @@ class Builder:
         """Where every dimension is known."""
         return self.known.shapes.get(name)
 
+    def reader(self, name: str) -> Any:
+        """The one node that reads a value; None where there are more, or none, or it leaves the graph."""
+        found = self.known.readers.get(name, [])
+        return found[0] if len(found) == 1 else None
+
+    def is_near(self, name: str, value: float) -> bool:
+        """Whether a value is a constant of one number, this one."""
+        found = self.value(name)
+        return found is not None and found.size == 1 and abs(float(found.reshape(-1)[0]) - value) <= 1e-5 * abs(value)
+
     def rank(self, name: str) -> int | None:
         return self.known.ranks.get(name)
 
@@ -97,6 +108,16 @@ class Builder:
         return self.add(op, name, axes=list(axes), out=out)
 
 
+def inner_names(nodes: Sequence[Any]) -> set[str]:
+    """What bodies of If, Loop and Scan read from outside."""
+    names: set[str] = set()
+    for node in nodes:
+        for attribute in node.attribute:
+            for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+                names |= {name for one in graph.node for name in one.input} | inner_names(graph.node)
+    return names
+
+
 def _attribute(proto: Any) -> Any:
     import onnx
 
@@ -122,6 +143,11 @@ class Known:
             self._declared(info)
         self._tensors: Mapping[str, Any] = {one.name: one for one in model.graph.initializer}
         self._nodes = {node.output[0]: node for node in model.graph.node if node.op_type == "Constant"}
+        self.makers = {name: node for node in model.graph.node for name in node.output}
+        self.readers: dict[str, list[Any]] = {one.name: [None] for one in model.graph.output}
+        for node in model.graph.node:
+            for name in (*node.input, *inner_names([node])):
+                self.readers.setdefault(name, []).append(node)
         for name, tensor in self._tensors.items():
             self.shapes[name], self.ranks[name], self.types[name] = (
                 list(tensor.dims),
