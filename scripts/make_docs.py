@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgecheck.cli import HELP, VERBS, ops, parser
 from edgecheck.probing import report
+from edgecheck.rewrites import onnx, onnx_operators, tflite, tflite_operators
 from edgecheck.tables import bundle, devices
 from edgecheck.tables.optable import every_limit
 
@@ -93,6 +94,28 @@ def _plain(text: str) -> str:
     return text[:start] + gzip.decompress(base64.b64decode(text[start + 10 : end])).decode() + text[end:]
 
 
+def rewrites() -> str:
+    """What `edgecheck fix` can do to an operator, format by format."""
+    lines = [
+        "# Rewrites\n\n",
+        MARK,
+        "What `edgecheck fix` tries on operators that a target refuses. The tables decide whether a rewrite helps, and running the\n"
+        "original and the new file on the same inputs whether it changes nothing; one that does not fit a node leaves it alone.\n",
+    ]
+    for title, plugin, rules in (("ONNX", onnx, onnx_operators.RULES), ("TFLite", tflite, tflite_operators.RULES)):
+        lines.append(f"\n## {title}\n\n| operators | becomes | name |\n|---|---|---|\n")
+        rows = [(", ".join(f"`{op}`" for op in ops), says, name) for name, (ops, says, _) in rules.items()]
+        others = [("any of them", text, name) for name, text in plugin.SAYS.items() if name not in rules]
+        opsets = [name for _, _, name in others if name.startswith("opset-")]
+        rows = sorted(rows) + [row for row in others if row[2] not in opsets]
+        if opsets:
+            rows.append(
+                ("any of them", "the same operators in another opset", f"{opsets[-1]} to {opsets[0].split('-')[1]}")
+            )
+        lines += [f"| {ops} | {says.replace('|', chr(92) + '|')} | {name} |\n" for ops, says, name in rows]
+    return "".join(lines)
+
+
 def agreement() -> str:
     """What the stored evidence says of every table."""
     return report.stored(bundle.targets(), "markdown").replace("# Agreement\n\n", "# Agreement\n\n" + MARK, 1)
@@ -101,7 +124,7 @@ def agreement() -> str:
 def main() -> int:
     """Write, or compare."""
     pages = {"cli.md": command_line(), "rules.md": rules(), "targets.md": targets()}
-    pages |= {"agreement.md": agreement(), "support.html": ops.browser()}
+    pages |= {"agreement.md": agreement(), "rewrites.md": rewrites(), "support.html": ops.browser()}
     made = {DOCS / name: text for name, text in pages.items()}
     stale = [
         path for path, text in made.items() if not path.is_file() or _plain(path.read_text("utf-8")) != _plain(text)
