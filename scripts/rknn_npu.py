@@ -38,7 +38,9 @@ from rknn_rules import (
 )
 
 #: Channels that are padded: behind them where they fill their blocks, in front of them where nothing else is padded.
-_CHANNELS = "(0 if in[0].rank == 2 else 2 if in[0].rank == 5 or (in[0].rank == 3 and in[0].shape[0:2] == [1, 1]) else 1)"
+_CHANNELS = (
+    "(0 if in[0].rank == 2 else 2 if in[0].rank == 5 or (in[0].rank == 3 and in[0].shape[0:2] == [1, 1]) else 1)"
+)
 _IN_FRONT = "(1 if exists(in[3]) else value(in[1])[CHANNELS] if exists(in[1]) else attr.pads[CHANNELS])"
 NO_CHANNELS = cpu(
     "no-channels",
@@ -63,7 +65,11 @@ LARGE_LISTS = cpu(
 )
 _STRIDES = "all(k in [1, 2, 4, 8, 16] for k in attr.strides)"
 #: Types of what is resized.
-_SIZED = cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'int32']", "bytes without a sign run on the CPU (without quantisation)")
+_SIZED = cpu(
+    "float",
+    f"dtype(in[0]) in {FLOAT[:-1]}, 'int8', 'int32']",
+    "bytes without a sign run on the CPU (without quantisation)",
+)
 #: Square windows of a square image that are taken apart: with the channels in front (as in a space to depth) or behind.
 _WINDOWS = (
     "(attr.perm == [0, 1, 3, 5, 2, 4] and any(d == 1 for d in in[0].shape[0:2]) and in[0].shape[2] == in[0].shape[4] and in[0].shape[3] == in[0].shape[5]"

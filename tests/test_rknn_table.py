@@ -147,6 +147,25 @@ CASES = {
     "a hard sigmoid without a slope": (spec("HardSigmoid", [X], alpha=0.0), "supported", None, "rejected"),
     "group normalisation": (spec("GroupNormalization", [X, tensor(4, c={"f": 0.5}), tensor(4, c={"f": 0.5})], opset=18, num_groups=4), "fallback", "fallback", "fallback"),
     "random numbers": (spec("RandomNormalLike", [X]), "rejected", "rejected", "rejected"),
+    "square windows of a square image": (spec("Transpose", [tensor(1, 3, 8, 2, 8, 2)], perm=[0, 1, 3, 5, 2, 4]), "supported", None, None),
+    "windows of a wide image": (spec("Transpose", [tensor(1, 3, 8, 2, 6, 2)], perm=[0, 1, 3, 5, 2, 4]), "fallback", None, None),
+    "elements scattered": (
+        spec("ScatterND", [tensor(8, 8, 4, 4), tensor(2, 2, dtype="int64", c=[0, 0, 1, 1]), tensor(2, 4, 4)]), "fallback", "fallback", None,
+    ),
+    "a list sliced with steps": (spec("Slice", [tensor(32), *ints([0], [32], [0], [2])]), "supported", None, None),
+    "rows of a matrix sliced with steps": (spec("Slice", [tensor(4, 32), *ints([0], [4], [0], [2])]), "fallback", None, None),
+    "depth padded": (spec("Pad", [tensor(2, 1, 3, 4, 5), *ints([0, 0, 0, 0, 0, 0, 0, 0, 1, 0])]), "supported", None, None),
+    "depth padded, two by two": (spec("Pad", [tensor(2, 2, 3, 4, 5), *ints([0, 0, 0, 0, 0, 0, 0, 0, 1, 0])]), "fallback", None, None),
+    "softmax over the second of five": (spec("Softmax", [tensor(2, 3, 4, 5, 6)], axis=1), "supported", None, None),
+    "a constant of two images": (
+        spec("Add", [tensor(1, 8, 4, 4), tensor(2, 8, 4, 4, c={"r": 7, "lo": 1, "hi": 9})]), "fallback", None, None,
+    ),
+    "a constant of two images, one number": (spec("Add", [tensor(1, 8, 4, 4), tensor(2, 8, 4, 4, c={"f": 0.5})]), "supported", "supported", "supported"),
+    "one-hot of other types": (
+        spec("OneHot", [tensor(3, dtype="int64"), tensor(dtype="int64", c=[10]), tensor(2, dtype="int32", c=[0, 1])]), "rejected", None, None,
+    ),
+    "wide integers gathered along the rows": (spec("Gather", [tensor(8, 4, dtype="int64"), *ints([1, 0])], axis=0), "fallback", None, None),
+    "wide integers gathered along the columns": (spec("Gather", [tensor(8, 4, dtype="int64"), *ints([1, 0])], axis=1), "supported", None, None),
     "a power of fewer dimensions": (spec("Pow", [tensor(8, c={"f": 2}), tensor(1, 4, 8)]), "rejected", None, None),
 }  # fmt: skip
 
