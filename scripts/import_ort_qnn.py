@@ -144,11 +144,13 @@ def ranks(part: Group, seen: str, *, one: bool) -> str:
             help=fold,
         )
     rejected, most = part.flag == "R", part.rank + (part.flag == "F")
+    compiled = rejected and part.rank == 4 and "float32" in part.types  # on v68, by another way than float16
+    v68 = "env.version == 'v68' and in[0].dtype == 'float32' and in[0].rank == 5 or " if compiled else ""
     return text + limit(
         id=f"rank-{part.rank}{name}",
         of="supported" if rejected else None,
         when=these,
-        require=f"all(t.rank <= {most} for t in inputs) and all(t.rank <= {most} for t in outputs)",
+        require=f"{v68}all(t.rank <= {most} for t in inputs) and all(t.rank <= {most} for t in outputs)",
         otherwise="rejected" if rejected else "fallback",
         say=f"no tensor may have more than {part.rank} dimensions"
         + (" (more are taken, and then not compiled)" if rejected else ""),
