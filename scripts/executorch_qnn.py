@@ -148,6 +148,10 @@ BFLOAT16 = Limit(
     source="builders:node_visitor.py", help="export in float32 or float16",
     say="QNN has no bfloat16: a builder raises, and nothing is lowered",
 )  # fmt: skip
+STATIC = Limit(
+    id="static-shape", require="all(static(t) for t in inputs + outputs)", source="measured",
+    say="HTP takes no open dimensions", help="export without dynamic_shapes",
+)  # fmt: skip
 INT64 = Limit(
     id="int64-5-d", require='all(t.dtype != "int64" or t.rank <= 4 for t in inputs + outputs)', otherwise="rejected",
     source="measured", say="int64 is cast to int32, and a cast of five dimensions is not compiled", help="use int32",
@@ -275,7 +279,7 @@ def stopped(rule: Rule) -> Rule:
 def checks(op: str, kept: bool) -> Iterator[Limit]:
     """The limits of an edge operator; of one that is kept whole every refusal stops the lowering."""
     own = () if op in BEFORE_TENSORS else (BFLOAT16,)
-    for one in (*own, *OF_EDGE.get(op, ()), *limits_of(op)):
+    for one in (STATIC, *own, *OF_EDGE.get(op, ()), *limits_of(op)):
         yield replace(one, otherwise="rejected") if kept else one
 
 

@@ -209,10 +209,10 @@ def _that_fail(program: Any, spec: Any, origins: Callable[[Any], set[str]], said
     manager = get_current_qnn_manager(QnnExecuTorchBackendType.kHtpBackend, spec)
     manager.DestroyContext()  # which the failure left
     built = _wrappers(program)
-    groups = _apart_of({node for node, _ in built})
+    groups = _apart_of({one for node, _ in built for one in (node, *node.all_input_nodes)})
     given = set(program.graph_signature.user_inputs)
     for nodes in groups:
-        if len(groups) > 1 and not any(one.name in given for node in nodes for one in node.all_input_nodes):
+        if len(groups) > 1 and not any(node.name in given for node in nodes):
             continue  # constants only: not compiled alone, but beside others
         wrappers = [wrapper for node, several in built if node in nodes for wrapper in several]
         if not _compiles(manager, wrappers):
