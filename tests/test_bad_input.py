@@ -114,7 +114,7 @@ def test_a_pyproject_without_a_table_for_us(relu, capsys):
     assert run(capsys, "check", relu, "--target", "ort-cpu")[::2] == (0, "")
 
 
-@pytest.mark.parametrize("content", [b"a = [", b"\xff\xfe", b"a" + b"[" * 5000])
+@pytest.mark.parametrize("content", [b"[tool]\na = [", b"[tool]\n\xff\xfe", b"[tool]\na" + b"[" * 5000])
 @pytest.mark.parametrize("place", ["pyproject.toml", "deep/pyproject.toml"])
 def test_a_broken_pyproject_of_other_tools_is_a_warning(relu, content, place, monkeypatch, capsys):
     Path("deep/er").mkdir(parents=True)
@@ -127,6 +127,24 @@ def test_a_broken_pyproject_of_other_tools_is_a_warning(relu, content, place, mo
     assert [one["target"] for one in json.loads(out)["models"][0]["targets"]] == ["ort-cpu"], "ours above still holds"
     warned = err.startswith(f"warning: {path}: ") and err.endswith("; passed over, since it does not name edgecheck")
     assert warned == (place == "deep/pyproject.toml"), "edgecheck.toml beside it is found first"
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ('[tool.edgecheck]\ntargets = ["ort-cpu"]', True),
+        ('[ tool . "edgecheck" ]\ntargets = ["ort-cpu"]', True),
+        ('["tool".edgecheck]\ntargets = ["ort-cpu"]', True),
+        ('[tool]\nedgecheck.targets = ["ort-cpu"]', True),
+        ('tool.edgecheck.targets = ["ort-cpu"]', True),
+        ('tool = {edgecheck = {targets = ["ort-cpu"]}}', True),
+        ('[project]\nname = "edgecheck"\n[tool.other]\nedgecheck = {targets = ["ort-cpu"]}', False),
+    ],
+)
+def test_a_table_for_us_is_found_however_it_is_written(relu, text, ours, capsys):
+    relu.with_name("pyproject.toml").write_text(text)
+    out = run(capsys, "check", relu, "--output-format", "json")[1]
+    assert ([one["target"] for one in json.loads(out)["models"][0]["targets"]] == ["ort-cpu"]) == ours
 
 
 def test_a_broken_pyproject_that_names_edgecheck_is_an_error(relu, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -71,13 +72,19 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _table(path: Path, warnings: list[str]) -> Any:
-    """Our table in a file; None where there is none in it."""
-    import tomllib
+#: What a table for us begins with: [tool.edgecheck], [tool], tool.edgecheck = …, tool = {…}
+_OURS = re.compile(rb"""^[ \t]*\[?[ \t]*["']?tool["']?[ \t]*(?:[]=]|\.[ \t]*["']?edgecheck)""", re.M)
 
+
+def _table(path: Path, warnings: list[str]) -> Any:
+    """Our table in a file; None where there is none in it. The parser is only loaded for a file that may have one."""
     content = b""
     try:
         content = path.read_bytes()
+        if path.name == "pyproject.toml" and not _OURS.search(content):
+            return None
+        import tomllib
+
         document = tomllib.loads(content.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         problem = f"{path}: {getattr(error, 'strerror', None) or error}"
