@@ -86,7 +86,8 @@ def _answer(piece: Piece, found: Sequence[str] | None, *, alone: bool) -> Answer
         verdict, reason = _alone(piece.content)
     if found and not found[0] and (verdict == "supported" or (found[1] == _UNPREPARED and verdict != "rejected")):
         verdict, reason = "fallback", "not delegated in its model"
-    if found is None and not alone and piece.op in ("DEQUANTIZE", "DENSIFY") and verdict == "supported":
+    by_readers = piece.op == "VAR_HANDLE" or (piece.op in ("DEQUANTIZE", "DENSIFY") and verdict == "supported")
+    if found is None and not alone and by_readers:
         verdict, reason = "inconclusive", "its readers decide, and their model was not built"
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
 
