@@ -26,9 +26,11 @@ class Group:
         return self.most + self.refused
 
     def matches(self, tensor: str) -> str:
-        """The condition that a tensor is of these types. Scales of floats and booleans are not looked at."""
+        """The condition that a tensor is of these types. Scales of floats and booleans are not looked at, and int4 is
+        handed on as quantised int8."""
         if self.quantized:
-            return f"(quantized({tensor}) and {tensor}.dtype in {list(self.types)})"
+            scaled = f"quantized({tensor}) and {tensor}.dtype in {list(self.types)}"
+            return f"({scaled} or {tensor}.dtype == 'int4')" if "int8" in self.types else f"({scaled})"
         parts = [[t for t in self.types if t in UNSCALED], [t for t in self.types if t not in UNSCALED]]
         conditions = [f"{tensor}.dtype in {parts[0]}"] if parts[0] else []
         conditions += [f"(not quantized({tensor}) and {tensor}.dtype in {parts[1]})"] if parts[1] else []
@@ -95,11 +97,11 @@ def limits(one: Types) -> Iterator[str]:
 def _alike(name: str, tensor: str) -> str:
     """`in1`, `out0`, or `inputs` for all of them: of the tensor's type, and quantised where it is."""
     scales = f"({tensor}.dtype in {list(UNSCALED)} or quantized(t) == quantized({tensor}))"
-    alike = f"t.dtype == {tensor}.dtype and {scales}"
+    alike = f"(t.dtype == {tensor}.dtype and {scales} or t.dtype == 'int4' and {tensor}.dtype in ['int4', 'int8'])"
     if name == "inputs":
         return f"all({alike} for t in inputs)"
     one = f"{name.rstrip('0123456789')}[{name.lstrip('inout')}]"
-    return f"({alike.replace('t.dtype ==', f'{one}.dtype ==').replace('quantized(t)', f'quantized({one})')})"
+    return alike.replace("t.dtype ==", f"{one}.dtype ==").replace("quantized(t)", f"quantized({one})")
 
 
 def _said(groups: Sequence[Group]) -> str:

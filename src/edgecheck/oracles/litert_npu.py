@@ -31,16 +31,18 @@ NAME = "ai-edge-litert"
 ENVIRONMENT = "litert-npu"
 NEEDS = ("ai-edge-litert", "onnxruntime-qnn", "openvino", "flatbuffers", "numpy")
 TARGETS = ("litert-qualcomm", "litert-intel-npu")
-SECONDS = 50.0
+SECONDS = 120.0
 
 Found = tuple[str, str]  # verdict and reason
 Asked = tuple[bytes, str]  # a model and the name of its operator
 
 _COMPILED: Found = ("supported", "selected and compiled")
+_TOGETHER_OK: Found = ("supported", "selected and compiled with its model")
 _NOT_COMPILED: Found = ("rejected", "selected, and then not compiled")
 _READ: Found = ("supported", "selected, and read by OpenVINO; the compiler for the NPU was not asked")
 _STILL: Found = ("invalid", "it reads constants alone: nothing flows into the graph")
 _DROPPED: Found = ("invalid", "the plugin drops the activation SIGN_BIT: the answer is about another operator")
+_DYNAMIC: Found = ("inconclusive", "what the compiler for the NPU makes of an unknown dimension was not asked")
 _NOT_CUT: Found = ("inconclusive", "it cannot be cut out of its model")
 _TOGETHER = 24  # operators in one model
 _LARGE = 1 << 24  # bytes of one model
@@ -84,6 +86,7 @@ class Applied:
     status: int | None
     text: str
     left: frozenset[tuple[int, str]] = frozenset()
+    made: frozenset[str] = frozenset()  # the tensors that those operators make
 
 
 def warm_up() -> None:
@@ -96,26 +99,48 @@ def warm_up() -> None:
 def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
     """One answer for each operator. `settings["soc"]`: the chip."""
     vendor, pieces = VENDORS[target], cut(model, names=False)
+    open_ones = dict(_open(model, target))
     with tempfile.TemporaryDirectory() as place:
         tool = Tool(vendor=vendor, chip=settings.get("soc") or vendor.chip, place=Path(place))
+        whole = _with_its_model(model, tool) if vendor.folder == "qualcomm" else None
+        if whole is not None:
+            return [_answer(piece, open_ones, whole[piece.graph, piece.index]) for piece in pieces]
         asked = {piece.content: piece.op for piece in pieces if piece.content is not None}
         found = {content: one for group in _groups(asked) for content, one in _asked(group, tool)}
-    dropped = set(_dropped(model)) if vendor.folder == "qualcomm" else set()
-    return [
-        _answer(piece, _DROPPED if (piece.graph, piece.index) in dropped else found.get(piece.content or b"", _NOT_CUT))
-        for piece in pieces
-    ]
+    return [_answer(piece, open_ones, found.get(piece.content or b"", _NOT_CUT)) for piece in pieces]
 
 
-def _dropped(model: Path) -> Iterator[tuple[int, int]]:
-    """Operators of which Qualcomm's plugin drops the fused activation: it hands on the same without it."""
+def _with_its_model(model: Path, tool: Tool) -> dict[tuple[int, int], Found] | None:
+    """What becomes of each operator of a model with many and one graph; None where it does not compile as it is."""
+    read_model = formats.read(model)
+    nodes = list(read_model.nodes)
+    named = [[one.name for one in node.outputs if one is not None] for node in nodes]
+    if len(nodes) < 2 or len(read_model.graphs) > 1 or len({name[0] for name in named if name}) < len(nodes):
+        return None
+    ran = tool.apply(model.read_bytes())
+    if ran.status != 0 or _INLINED.search(ran.text):
+        return None
+    return {
+        (node.graph, node.index): ("fallback", "the plugin does not select it") if ran.made & {*names} else _TOGETHER_OK
+        for node, names in zip(nodes, named)
+    }
+
+
+def _open(model: Path, target: str) -> Iterator[tuple[tuple[int, int], Found]]:
+    """Operators of which `supported` would say nothing: Qualcomm's plugin drops a fused SIGN_BIT and hands on
+    the same without it, and what Intel's compiler makes of an unknown dimension is not asked."""
     for node in formats.read(model).nodes:
-        if node.attrs.get("fused_activation_function") == "SIGN_BIT":
-            yield node.graph, node.index
+        tensors = [tensor for tensor in (*node.inputs, *node.outputs) if tensor is not None]
+        if target == "litert-qualcomm" and node.attrs.get("fused_activation_function") == "SIGN_BIT":
+            yield (node.graph, node.index), _DROPPED
+        elif target == "litert-intel-npu" and any(one.shape is None or None in one.shape for one in tensors):
+            yield (node.graph, node.index), _DYNAMIC
 
 
-def _answer(piece: Piece, found: Found) -> Answer:
-    return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=found[0], reason=found[1][:300])
+def _answer(piece: Piece, open_ones: Mapping[tuple[int, int], Found], found: Found) -> Answer:
+    other = open_ones.get((piece.graph, piece.index))
+    verdict, reason = other if other is not None and (found[0] == "supported" or other == _DROPPED) else found
+    return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason[:300])
 
 
 def _groups(asked: Mapping[bytes, str]) -> Iterator[list[Asked]]:
@@ -197,6 +222,11 @@ class Tool:
         found = judged(self._run("partition"), op, 0)
         return read(self._run("apply")) if found[0] == "supported" else found
 
+    def apply(self, content: bytes) -> Applied:
+        """The plugin applied to a whole model."""
+        (self.place / "asked.tflite").write_bytes(content)
+        return self._run("apply")
+
     def _run(self, command: str) -> Applied:
         """The tool on the model that was written; subgraphs behind the first are left alone."""
         litert, made = _package("ai_edge_litert"), self.place / "made.tflite"
@@ -215,8 +245,12 @@ class Tool:
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return Applied(status=None, text="")
-        left = frozenset(_left(made.read_bytes())) if done.returncode == 0 and made.is_file() else frozenset()
-        return Applied(status=done.returncode, text=done.stdout.decode(errors="replace"), left=left)
+        rest = list(_left(made.read_bytes())) if done.returncode == 0 and made.is_file() else []
+        return Applied(
+            status=done.returncode, text=done.stdout.decode(errors="replace"),
+            left=frozenset((place, op) for place, op, _ in rest),
+            made=frozenset(name for _, op, names in rest if op != "DISPATCH_OP" for name in names),
+        )  # fmt: skip
 
 
 def _package(name: str) -> Path:
@@ -241,8 +275,9 @@ def _libraries(vendor: Vendor, place: Path) -> str:
     return ":".join(str(one) for one in (qnn, qnn.with_name("onnxruntime_qnn.libs"), place))
 
 
-def _left(content: bytes) -> Iterator[tuple[int, str]]:
-    """The operators of the first subgraph, by their names or custom codes, with the place their tensors' names say."""
+def _left(content: bytes) -> Iterator[tuple[int, str, list[str]]]:
+    """The operators of the first subgraph: the place that their tensors' names say, their names or custom codes, and
+    the tensors that they make."""
     s = schema()
     model = s.ModelT.InitFromPackedBuf(bytearray(content), 0)
     names = {value: name for name, value in vars(s.BuiltinOperator).items() if isinstance(value, int)}
@@ -254,7 +289,8 @@ def _left(content: bytes) -> Iterator[tuple[int, str]]:
         said = " ".join(_text(main.tensors[i].name) for i in ends)
         place = _PLACE.search(said)
         name = custom or names.get(max(code.builtinCode, code.deprecatedBuiltinCode), "")
-        yield int(place[1]) if place else 0, name
+        outputs = [] if operator.outputs is None else [int(i) for i in operator.outputs if i >= 0]
+        yield int(place[1]) if place else 0, name, [_text(main.tensors[i].name) for i in outputs]
 
 
 def _text(name: bytes | str | None) -> str:
