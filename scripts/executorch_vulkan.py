@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from executorch_parts import CAST
@@ -92,7 +93,7 @@ def vulkan_texture(op: str, at: str) -> Iterator[Limit]:
 
 
 #: Their gathers have one index, of one dimension.
-ONE_GATHER = ("aten.upsample_linear1d.vec", "aten.upsample_nearest1d.vec")
+ONE_GATHER = ("aten.upsample_linear1d.vec", "aten.upsample_nearest1d.vec", "aten._upsample_nearest_exact1d.vec")
 #: Made of others in a way that hangs on their arguments.
 COMPOSED = (
     "aten.einsum.default", "aten.linspace.default", "aten.linalg_norm.default", "aten.isposinf.default",
@@ -117,10 +118,11 @@ def vulkan_composed(
     one = "(attr.dim[0] == -1 or attr.dim[0] == in[0].rank - 1 or (attr.keepdim and in[0].rank <= 4))"
     norm = Limit(
         id="reduction", source=total,
-        require=f"(not exists(attr.ord) or attr.ord != 0) and ((len(attr.dim) == 1 and {one}) or (len(attr.dim) == 2 and not exists(attr.ord) and attr.keepdim and in[0].rank <= 4) if exists(attr.dim) else in[0].rank == 1)",
+        require=f"(not exists(attr.ord) or attr.ord != 0) and ((len(attr.dim) == 1 and {one}) or (len(attr.dim) == 2 and (not exists(attr.ord) or op != \"aten.linalg_norm.default\") and attr.keepdim and in[0].rank <= 4) if exists(attr.dim) else in[0].rank == 1)",
         say="a norm over the last dimension, or over at most two of at most four with keepdim=True, and not the count of what is not zero",
     )  # fmt: skip
-    own["aten.linalg_norm.default"] = (*limits["aten.pow.Tensor_Scalar"], norm)
+    for op in ("aten.linalg_norm.default", "aten.linalg_vector_norm.default"):
+        own[op] = (*limits["aten.pow.Tensor_Scalar"], norm)
     allowed = json.dumps(SETS["FP_INT_BOOL_T"])
     for op in ("aten.isposinf.default", "aten.isneginf.default"):
         own[op] = (
@@ -158,6 +160,7 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
         require="(len(attr.dim) == 1 and (attr.dim[0] == -1 or attr.dim[0] == in[0].rank - 1)) or (len(attr.dim) <= 2 and attr.keepdim and in[0].rank <= 4)",
         say="a reduction is over the last dimension, or over at most two of at most four with keepdim=True", source=place["aten.mean.dim"],
     )  # fmt: skip
+    ends = replace(reduce, require=f"{reduce.require} or (len(attr.dim) == 0 and in[0].rank == 1)")
     arg = Limit(
         id="reduction", require="(attr.dim == -1 or attr.dim == in[0].rank - 1 or (attr.keepdim and in[0].rank <= 4)) if exists(attr.dim) else (in[0].rank == 1 or (in[0].rank == 2 and attr.keepdim))",
         say="over the last dimension, or with keepdim=True and at most four dimensions", source=place["aten.argmax.default"],
@@ -184,7 +187,7 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
     own: dict[str, tuple[Limit, ...]] = {
         "aten.conv1d.default": conv, "aten.conv2d.default": (*conv, single), "aten.conv2d.padding": (*conv, single), "aten.conv1d.padding": conv, "aten.conv_transpose2d.input": (*conv, single),
         "aten.conv_transpose1d.default": (*conv, flat), "aten.convolution.default": (*conv, single),
-        "aten.mean.dim": (*floats, reduce), "aten.sum.dim_IntList": (*floats, reduce), "aten.amax.default": (*floats, reduce), "aten.amin.default": (*floats, reduce),
+        "aten.mean.dim": (*floats, reduce), "aten.sum.dim_IntList": (*floats, reduce), "aten.amax.default": (*floats, ends), "aten.amin.default": (*floats, ends),
         "aten.argmax.default": (*limits["aten.argmax.default"], arg), "aten.argmin.default": (*limits["aten.argmin.default"], arg),
         "aten.where.self": where, "aten.embedding.default": embedding,
     }  # fmt: skip
@@ -217,13 +220,6 @@ def vulkan_own(place: dict[str, str], limits: dict[str, tuple[Limit, ...]]) -> B
         source=place["aten.bmm.default"],
     )
     own["aten.matmul.default"] = (*(one for one in limits["aten.bmm.default"] if one.id != "rank-4"), matrices)
-    norm = Limit(
-        id="plain-norm",
-        require="attr.ord != 0 and exists(attr.dim)",
-        say="only norms over given dimensions are taken, and not the count of what is not zero",
-        source=place["aten.pow.Tensor_Scalar"],
-    )
-    own["aten.linalg_vector_norm.default"] = (*limits["aten.pow.Tensor_Scalar"], norm, reduce)
     same_copy = Limit(
         id="no-change", require="len(inputs) == 2 and same(in[0].dtype, in[1].dtype) and same(in[0].shape, in[1].shape)", source=place["aten.copy.default"],
         say="only a copy that changes neither dtype nor shape is taken",

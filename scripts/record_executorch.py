@@ -30,6 +30,7 @@ from edgecheck.probing import evidence
 from edgecheck.probing.programs import described
 from edgecheck.probing.replay import judged
 from edgecheck.tables import bundle
+from executorch_rules import FUSED
 
 OUT = Path(__file__).parents[1] / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
 EACH, EACH_INSIDE = 2, 1
@@ -46,6 +47,7 @@ MAKERS = (
 OF_ANY = ("aten.matmul.default", "aten.copy_.default")
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
+    ("executorch-qnn", "s1-tril:0"): "its positions are alone in a part, which is not compiled; beside other parts it is",
     (
         "executorch-xnnpack",
         "k1-mmgrad:1",
@@ -75,6 +77,15 @@ def readers(model: Model) -> dict[int, list[str]]:
         for tensor in node.inputs:
             found.setdefault(id(tensor), []).append(node.op)
     return found
+
+
+def behind(node: Node, model: Model) -> dict[str, list[str]]:
+    """Where one activation alone reads the output: the operators that read what it makes."""
+    reading = [one for one in model.nodes if node.outputs and any(tensor is node.outputs[0] for tensor in one.inputs)]
+    if len(reading) != 1 or reading[0].op not in FUSED or not reading[0].outputs:
+        return {}
+    made = reading[0].outputs[0]
+    return {"b": [one.op for one in model.nodes for tensor in one.inputs if tensor is made]}
 
 
 def returned(node: Node, model: Model) -> dict[str, list[int]]:
@@ -121,6 +132,7 @@ def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any
             yield line | {
                 "model": described(table.node, read, made if answer["op"] in OF_ANY else makers)
                 | returned(table.node, model)
+                | behind(table.node, model)
             }
 
 
@@ -148,15 +160,16 @@ def named(row: evidence.Row) -> evidence.Row:
 
 
 def thinned(rows: Iterable[evidence.Row]) -> list[evidence.Row]:
-    """At most EACH of one operator, limit and verdict; those that differ from the table all stay."""
+    """At most EACH of one operator, limit and verdict, one where no limit is named for a refusal; those that differ from the table all stay."""
     kept: Counter[Any] = Counter()
     found = []
     for row in rows:
         key = (row["target"], row["op"], row["limit"], row["verdict"])
         kept[key] += 1
+        most = EACH if row["limit"] or row["verdict"] == "supported" else 1
         differs = row.get("differs") or judged(row, bundle.load(row["target"])).verdict != row["verdict"]
-        if kept[key] <= EACH or differs:
-            found.append({**row, "reason": str(row["reason"])[:52]})
+        if kept[key] <= most or differs:
+            found.append({**row, "reason": str(row["reason"])[:28]})
     return found
 
 

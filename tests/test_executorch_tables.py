@@ -20,7 +20,7 @@ from edgecheck.tables.optable import from_compiled
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "cases" / "programs"
 EVIDENCE = ROOT / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
-MEASURED = {"executorch-xnnpack": 250, "executorch-vulkan": 180, "executorch-coreml": 150, "executorch-ethos-u": 40}
+MEASURED = {"executorch-xnnpack": 500, "executorch-vulkan": 450, "executorch-coreml": 230, "executorch-ethos-u": 190}
 
 
 @cache
@@ -36,8 +36,9 @@ def rows(target):
 
 @pytest.mark.parametrize("target", MEASURED)
 def test_the_table_says_what_the_partitioner_did(target):
-    at, found = point(table(target)), rows(target)
-    said = [(check(model_of(row), at)[0], row) for row in found if not row.get("differs")]
+    found, same = rows(target), cache(lambda config: point(table(target), None, {"config": config} if config else None))
+    told = [row for row in found if not row.get("differs")]
+    said = [(check(model_of(row), same(row.get("settings", {}).get("config")))[0], row) for row in told]
     wrong = [
         f"{row['op']} {row['probe']}: {ours.verdict} for {row['verdict']}"
         for ours, row in said
@@ -104,6 +105,17 @@ def test_quantised_weights_on_xnnpack():
         for readers in ([q], [q, "aten.add.Tensor"], [])
     ]
     assert said == [None, "quantised-output", "quantised-output"]
+
+
+@pytest.mark.parametrize(
+    ("behind", "verdict"), [("quantize", ("supported", None)), ("", ("fallback", "quantised-output"))]
+)
+def test_a_relu_between_a_quantised_layer_and_its_quantize(behind, verdict):
+    d, w = (f"quantized_decomposed.dequantize_per_{kind}.default" for kind in ("tensor", "channel"))
+    inputs = [("input", "float32", [1, 8], 0), ("weight", "float32", [4, 8], 0)]
+    more = {"p": [[d, 0], [w, 1]], "r": [["aten.relu.default"]]}
+    more["b"] = ["quantized_decomposed.quantize_per_tensor.default"] if behind else ["aten.sin.default"]
+    assert said("executorch-xnnpack", "aten.linear.default", inputs, [("float32", [1, 4])], {}, **more) == verdict
 
 
 def test_a_tensor_that_is_given_twice_is_described_so():
