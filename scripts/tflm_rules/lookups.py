@@ -112,7 +112,7 @@ RULES: dict[str, list[Rule]] = {
         *SPACE,
         (
             "blocks",
-            "attr.block_size != 0 and shape1(in[0])[-3] % attr.block_size == 0 and shape1(in[0])[-2] % attr.block_size == 0",
+            "attr.block_size > 0 and shape1(in[0])[-3] % attr.block_size == 0 and shape1(in[0])[-2] % attr.block_size == 0",
             "the blocks must divide height and width",
             "space_to_depth.cc:65",
         ),
@@ -260,6 +260,12 @@ RULES: dict[str, list[Rule]] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": [
         ("arity", "arity == 24", "it takes 24 inputs, those left out included", "unidirectional_sequence_lstm.cc:44"),
         (
+            "intermediates",
+            "not exists(attr.intermediates) or attr.intermediates_size == 0",
+            "its intermediate tensors must be empty, as converters write them",
+            "interpreter:micro_allocation_info.cc:167",
+        ),
+        (
             "one-weight-type",
             "all(t.dtype == in[5].dtype for t in [in[1], in[2], in[3], in[4], in[6], in[7], in[8]])",
             "all weights must have one type",
@@ -331,6 +337,7 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "WHILE": [
+        ("ends", "len(outputs) == arity", "it gives as many values as it takes", "while.cc:63"),
         (
             "inside",
             'all(v != "rejected" for v in inside)',

@@ -10,6 +10,7 @@ bytes `"x"` (hexadecimal); a composite's decomposition is an empty graph with it
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -327,6 +328,7 @@ def read(spec: Spec) -> Model:
         attrs |= raw_options.attributes(spec["op"].removeprefix("CUSTOM:"), bytes.fromhex(spec["x"]))
     if spec.get("m"):
         attrs["intermediates"] = tuple(f"m{i}" for i in range(len(spec["m"])))
+        attrs["intermediates_size"] = sum(math.prod(one["s"]) for one in spec["m"])
     node = Node(
         graph=0, index=0, name=outputs[0].name if outputs and outputs[0] else spec["op"],
         op=spec["op"].removeprefix("CUSTOM:"), version=int(spec.get("v", 1)), inputs=inputs, outputs=outputs,

@@ -29,7 +29,7 @@ def of(format: str) -> Vocabulary | None:
 def _tflite() -> Vocabulary:
     data = json.loads((_DATA / "tflite_schema.json").read_text("utf-8"))
     attributes = {
-        op: ["intermediates", *(field[0] for field in data["tables"].get(table, ()))]
+        op: ["intermediates", "intermediates_size", *(field[0] for field in data["tables"].get(table, ()))]
         for op, table in data["options_of"].items()
         if table in data["tables"]
     }

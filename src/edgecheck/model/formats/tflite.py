@@ -114,8 +114,9 @@ class _Subgraph:
             op, version, custom = codes[number]
             outputs = self.operands(operator, _OP_OUTPUTS)
             attrs = attributes(operator, op, custom=custom)
-            if inner := intermediates(operator):
-                attrs["intermediates"] = tuple(self.tensor(one).name for one in inner if one != -1)
+            if inner := [self.tensor(one) for one in intermediates(operator) if one != -1]:
+                attrs["intermediates"] = tuple(one.name for one in inner)
+                attrs["intermediates_size"] = sum(one.size or 0 for one in inner)
             yield Node(
                 graph=graph,
                 index=index,
