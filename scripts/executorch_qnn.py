@@ -42,11 +42,17 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "aten.scaled_dot_product_attention.default": ("aten.bmm.default", MUL), "aten.pad.default": ("aten.constant_pad_nd.default",),
     "aten.im2col.default": ("aten.pixel_unshuffle.default", VIEW), "aten.col2im.default": ("aten.pixel_shuffle.default", VIEW),
     **dict.fromkeys(CASTS, ("aten._to_copy.default",)),
+    **dict.fromkeys(("aten.index_copy.default", "aten.index_copy_.default"), ("aten.index_put.default",)),
     "aten.index_put_.default": ("aten.index_put.default",), "aten.adaptive_avg_pool3d.default": ("aten._adaptive_avg_pool3d.default",),
     "aten.upsample_linear1d.vec": (MUL, ADD, SUB), "aten.upsample_nearest1d.vec": (MUL, ADD),
     "aten.adaptive_avg_pool1d.default": ("aten.adaptive_avg_pool2d.default",),
     "aten.cdist.default": (SUB, POW, "aten.sum.dim_IntList", "aten.sqrt.default"),
     **{f"aten.{name}.input": ("aten.linear.default", "aten.cat.default", ADD, MUL, "aten.sigmoid.default", "aten.tanh.default") for name in ("gru", "lstm", "rnn_tanh")},
+    **dict.fromkeys(
+        (f"aten.{name}_cell.default" for name in ("gru", "lstm", "rnn_tanh")),
+        ("aten.linear.default", ADD, MUL, "aten.sigmoid.default", "aten.tanh.default"),
+    ),
+    "aten.rnn_relu_cell.default": ("aten.linear.default", ADD, "aten.relu.default"),
     "aten.rnn_relu.input": ("aten.linear.default", "aten.cat.default", ADD, "aten.relu.default"),
     "aten.max_pool2d.default": ("aten.max_pool2d_with_indices.default",), "aten.linalg_vector_norm.default": (POW, "aten.sum.dim_IntList"),
     "aten.threshold.default": ("aten.le.Tensor", WHERE), "aten.roll.default": ("aten.slice_copy.Tensor", "aten.cat.default"),
@@ -158,13 +164,18 @@ INT64 = Limit(
 )  # fmt: skip
 
 
+_DEQUANTIZE = json.dumps(
+    [f"quantized_decomposed.dequantize_per_{one}" for one in ("tensor.default", "tensor.tensor", "channel.default")]
+)
+
+
 def limit(id: str, require: str, say: str, source: str, otherwise: str = "fallback", help: str = "") -> Limit:
     return Limit(id=id, require=require, say=say, source=f"builders:{source}", otherwise=otherwise, help=help)
 
 
 LAST = "or attr.dim == in[0].rank - 1"
 WEIGHTS = limit(
-    "constant-weights", "const(in[1]) and (len(inputs) < 3 or const(in[2]))",
+    "constant-weights", f"(const(in[1]) or in[1].producer in {_DEQUANTIZE}) and (len(inputs) < 3 or const(in[2]) or in[2].producer in {_DEQUANTIZE})",
     "the weights must be constants of the program: else a builder raises, and nothing is lowered", "op_conv.py", "rejected",
 )  # fmt: skip
 NORMALIZED = limit(
@@ -191,6 +202,10 @@ ALONE = limit(
     "not-alone", "len(out[0].consumers) > 0", "a part without an input is not compiled", "op_arange.py", "rejected",
     "compute it before the export",
 )  # fmt: skip
+UNREAD = limit(
+    "input-is-read", 'in[0].producer != "" or len(in[0].consumers) > 1', "an input of the program that is only looked at is no input of the part, and nothing is lowered", "op_full_like.py", "rejected",
+    "make the tensor before the export",
+)  # fmt: skip
 #: What makes a tensor of nothing.
 MADE = (
     "aten.arange.default", "aten.arange.start", "aten.arange.start_step", "aten.full.default", "aten.zeros.default", "aten.ones.default",
@@ -198,6 +213,7 @@ MADE = (
 #: Of operators of a file.
 OF_FILE: dict[str, tuple[Limit, ...]] = {
     **dict.fromkeys(MADE, (ALONE,)),
+    **dict.fromkeys((f"aten.{name}_like.default" for name in ("zeros", "ones", "full")), (UNREAD,)),
     "aten.im2col.default": (BLOCKS,), "aten.col2im.default": (BLOCKS,),
     "aten.pad.default": (
         limit("circular", 'attr.mode != "circular"', "circular padding is put together of copies, one of which stays on the CPU", "op_copy.py", help="pad with a constant, or by reflection"),
@@ -207,7 +223,7 @@ OF_FILE: dict[str, tuple[Limit, ...]] = {
 OF_EDGE: dict[str, tuple[Limit, ...]] = {
     "aten._native_batch_norm_legit_no_training.default": (
         limit("float32-weights", 'all(t.dtype == "float32" for t in inputs[1:])', "the weights and statistics must be float32: else a builder raises, and nothing is lowered", "op_batch_norm.py:46", "rejected"),
-        limit("constant-statistics", "all(const(t) for t in inputs[1:])", "the weights and statistics must be constants of the program: else a builder raises, and nothing is lowered", "op_batch_norm.py", "rejected", "call .eval() before the export"),
+        limit("constant-statistics", f"all(const(t) or t.producer in {_DEQUANTIZE} for t in inputs[1:])", "the weights and statistics must be constants of the program: else a builder raises, and nothing is lowered", "op_batch_norm.py", "rejected", "call .eval() before the export"),
     ),
     **{f"aten.{name}.default": (limit("one-of-five", "in[0].rank <= 4 or len(attr.dim) == 1", "of five dimensions it is over one at a time", f"op_{name}.py"),) for name in ("amax", "amin")},
     "aten.clamp.default": (limit("same-type", "same(in[0].dtype, out[0].dtype)", "its bounds make no other type", "op_clamp.py", help="write whole numbers as bounds of whole numbers"),),
