@@ -10,7 +10,7 @@ import pytest
 
 from edgecheck.check import check, point
 from edgecheck.oracles import ask
-from edgecheck.probing import asking, evidence
+from edgecheck.probing import asking, evidence, making
 from edgecheck.probing.programs import model_of
 from edgecheck.tables.compiled import compile_table
 from edgecheck.tables.optable import from_compiled
@@ -93,11 +93,17 @@ def test_a_softmax_is_over_the_last_dimension_or_the_channels(dim, answer):
 
 
 @pytest.mark.slow
-def test_the_libraries_of_onnxruntime_qnn_compile_a_program_of_executorch():
+def test_the_libraries_of_onnxruntime_qnn_compile_programs_of_executorch(tmp_path):
     """The environments executorch and ort-qnn are there, or this says which is not."""
-    program = ROOT / "tests" / "cases" / "programs" / "net.pt2"
+    image, pooled = ["float32", [1, 3, 7, 7], 0], ["float32", [1, 3, 2, 2], 0]
+    deep = ["float32", [1, 2, 3, 4, 5], 0]
+    plain = {"n": ["self"], "a": {}, "r": [[]]}
+    specs = [
+        {"op": "aten.relu.default", **plain, "i": [image], "o": [image]},
+        {"op": "aten.tanh.default", **plain, "i": [deep], "o": [deep]},
+        {"op": "aten.adaptive_avg_pool2d.default", **plain, "i": [image], "o": [pooled], "a": {"output_size": [2, 2]}},
+    ]
+    paths = [path for path in making.write(specs, "executorch", tmp_path) if path]
     witness = asking.witness("executorch", TARGET)
-    outcome = next(ask("executorch", witness.python, [program], TARGET, seconds_each=300))
-    found = {answer.op: answer.verdict for answer in outcome.answers}
-    assert outcome.failure is None
-    assert found["aten.conv2d.default"] == found["aten.linear.default"] == "supported"
+    outcomes = ask("executorch", witness.python, paths, TARGET, seconds_each=300)
+    assert [one.answers[0].verdict for one in outcomes] == ["supported", "fallback", "rejected"]

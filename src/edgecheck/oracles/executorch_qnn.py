@@ -253,7 +253,8 @@ def adopted(made: list[Any], program: Any, origins: Callable[[Any], set[str]]) -
     """
     calls = [node for node in program.graph.nodes if node.op == "call_function"]
     file = {node.name for node in program.graph.nodes}
-    ours = [node for node in made if not str(node.target).endswith(("getitem", "getitem>", "executorch_call_delegate"))]
+    free = ("getitem", "getitem>", "executorch_call_delegate", "aten.sym_size.int")
+    ours = [node for node in made if not str(node.target).endswith(free)]
     strangers = {node for node in ours if not origins(node) & file}
     named = {name for node in made for name in origins(node)}
     gone = [node for node in calls if node.name not in named]
