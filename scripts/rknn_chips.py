@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rknn_npu import NPU
 from rknn_rules import (
+    AND_FIVE,
     EIGHT_BITS,
     FITS,
     FLOAT,
@@ -28,7 +29,7 @@ from rknn_rules import (
 #: What the compiler gives to the chip's CPU.
 CPU: dict[str, tuple[Limit, ...]] = {
     **dict.fromkeys(
-        ("Acos", "Acosh", "And", "Asin", "Asinh", "Atan", "Atanh", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil",
+        ("Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil",
          "Celu", "Cos", "Cosh", "Det", "Equal", "Erf", "Exp", "Floor", "GatherElements", "GlobalLpPool", "Greater",
          "GreaterOrEqual", "Hardmax", "IsInf", "IsNaN", "Less", "LessOrEqual", "Log", "LogSoftmax", "LpPool", "MatMulInteger",
          "MaxUnpool", "Mean", "MeanVarianceNormalization", "Min", "NegativeLogLikelihoodLoss", "Not", "Or", "Reciprocal",
@@ -36,6 +37,7 @@ CPU: dict[str, tuple[Limit, ...]] = {
          "Bernoulli", "CenterCropPad", "ConvInteger", "DFT", "EyeLike", "Mod", "STFT", "TfIdfVectorizer",
          "GroupNormalization", "MaxRoiPool", "Multinomial", "ai.onnx.ml::Normalizer", "com.microsoft::Attention", "com.microsoft::Gelu",
          "Shrink", "BitShift", "CastLike", "Mish", "Sign", "Sin", "Sinh", "Size", "SoftmaxCrossEntropyLoss", "Softsign", "Tan", "Xor"), ()),
+    "And": (AND_FIVE,),
     "SpaceToDepth": (KERNEL,),
     "OneHot": (no("no-kernel", "(dtype(in[2]) in FLOATS and ((dtype(in[1]) in FLOATS and dtype(in[0]) in FLOATS + ['int32', 'int64']) or (dtype(in[1]) == 'int32' and dtype(in[0]) in ['int32', 'int64']) or dtype(in[0]) == dtype(in[1]) == 'int64'))"
         " or (dtype(in[1]) == dtype(in[2]) == 'int64' and dtype(in[0]) in FLOATS + ['int64']) or (dtype(in[2]) == 'int32' and dtype(in[1]) in FLOATS and dtype(in[0]) == 'int64')".replace("FLOATS", "['float32', 'float16']"),
@@ -244,7 +246,7 @@ INSTEAD: dict[str, dict[str, tuple[Limit, ...]]] = {
         **{op: (*NPU[op], _COMPILER_LOST) for op in ("MatMul", "Gemm")},
         "ConvTranspose": (_ALL_QUANTISED, *(one for one in NPU["ConvTranspose"] if one.id != "strides")),
         "Pad": tuple(replace(one, require=one.require.replace(LANE, "16"), say=one.say.replace("16 bytes", "16")) if one.id == "no-channels" else one for one in NPU["Pad"]),
-        "And": (), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), mixed("t.rank == out[0].rank and t.shape[-1] == out[0].shape[-1] and (out[0].rank != 4 or t.shape[-2] == out[0].shape[-2])", "floats beside 8-bit integers are divided on the CPU where ranks, heights or widths differ"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
+        "And": (AND_FIVE,), "Div": (ONLY_FLOATS, next(one for one in NPU["Div"] if one.id == "constant-batch"), mixed("t.rank == out[0].rank and t.shape[-1] == out[0].shape[-1] and (out[0].rank != 4 or t.shape[-2] == out[0].shape[-2])", "floats beside 8-bit integers are divided on the CPU where ranks, heights or widths differ"), cpu("divisor-const", f"computed(in[1]) or {MIXED}", "a division by what is not constant runs on the CPU, but of floats beside 8-bit integers")),
         **{op: tuple(_SMALL if one.id == "aligned" else one for one in NPU[op] if one.id != "pixels") for op in ("Reshape", "Squeeze", "Unsqueeze", "Flatten")},
         "Softmax": (*NPU["Softmax"], cpu("height", f"in[0].rank != 4 or attr.axis not in [-1, 3] or {image('in[0]')} <= 8192 or in[0].shape[2] <= 144 or in[0].shape[1] % 16 == 0", "over the width it runs on the CPU for large images that are higher than 144", "split the height, or make the channels a multiple of 16")),
         "GRU": (_GIVEN_WEIGHTS, *NPU["GRU"]),

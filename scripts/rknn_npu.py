@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rknn_rules import (
     ARITHMETIC,
     BATCH,
@@ -134,7 +136,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
         cpu("not-the-batch", f"in[0].size == out[0].size or in[0].size == 1 or out[0].rank < 3 or {NOT_FIRST}",
             "repeating only the first dimension runs on the CPU"),
     ),
-    "GRU": (LAYOUT_0, ONLY_FLOATS),
+    "GRU": (replace(LAYOUT_0, require=f"{LAYOUT_0.require} or known(attr.direction, 'forward') == 'reverse'"), ONLY_FLOATS),
     "LSTM": (
         LAYOUT_0,
         no("no-peepholes", "not exists(in[7])", "peepholes are not supported"), ONLY_FLOATS,

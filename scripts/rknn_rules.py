@@ -77,6 +77,8 @@ EIGHT_BITS = no("no-kernel", "(dtype(in[0]) == 'uint8' and dtype(in[3]) in ['uin
 JOINED_TO_FOUR = "({0}.rank == 5 and any(d == 1 for d in {0}.shape[0:2]))"
 FIVE = no("five-dimensions", f"out[0].rank <= 4 or all(not computed(t) for t in inputs) or {JOINED_TO_FOUR.format('out[0]')}",
            "a constant with five dimensions ends in an error of the toolkit", "join two dimensions with Reshape")  # fmt: skip
+AND_FIVE = no("five-dimensions", f"out[0].rank <= 4 or (not computed(in[0]) and (not computed(in[1]) or in[1].size == 1)) or {JOINED_TO_FOUR.format('out[0]')}",
+              "a constant with five dimensions, or a first input that is constant, ends in an error of the toolkit", "join two dimensions with Reshape")  # fmt: skip
 #: A full image meets a constant of several: one number everywhere is a scalar to the toolkit.
 BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(not computed(t) or t.size != out[0].size or (const(t) and t.size <= 65536 and min(value(t)) == max(value(t))) for t in inputs)"
              " or all(computed(t) or t.size * out[0].shape[0] != out[0].size for t in inputs)",
