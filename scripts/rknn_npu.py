@@ -88,7 +88,7 @@ _WITHIN = "all((out[0].shape[d + 2] - 1) * (attr.strides[d] if exists(attr.strid
 NPU: dict[str, tuple[Limit, ...]] = {
     "Add": SUMS,
     "Mul": (cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8']", "wider integers run on the CPU (without quantisation)"), *SUMS[1:]),
-    "Sub": (*SUMS[:-1], mixed("same(t.shape, out[0].shape)", "floats beside 8-bit integers are subtracted on the CPU where the shapes differ"), cpu("minuend", f"not computed(in[0]) or (same(in[1].shape, out[0].shape) and (in[0].size == 1 or {FULL} or {PER_CHANNEL}))", "a constant minus a tensor runs on the CPU unless it is a scalar, one value for each channel, or as large as the result")),
+    "Sub": (*SUMS[:-1], mixed("t.rank == 4 and same(t.shape, out[0].shape)", "floats beside 8-bit integers are subtracted on the CPU where the shapes differ"), cpu("minuend", f"not computed(in[0]) or (same(in[1].shape, out[0].shape) and (in[0].size == 1 or {FULL} or {PER_CHANNEL}))", "a constant minus a tensor runs on the CPU unless it is a scalar, one value for each channel, or as large as the result")),
     **dict.fromkeys(("Clip", "Softplus", "Tanh", "ThresholdedRelu", "Elu", "HardSigmoid", "HardSwish"), (ONLY_FLOATS,)),
     **dict.fromkeys(("Abs", "LeakyRelu"), (ONLY_FLOATS, BEFORE_BLOCKS)),
     "Sigmoid": (ONLY_FLOATS,),

@@ -86,7 +86,7 @@ BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(n
 SUMS = (
     cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or dtype(in[0]) == 'int32'", "int64 and other integers run on the CPU (without quantisation)"),
     NOT_SCALAR, FIVE, BATCH, BEFORE_BLOCKS,
-    mixed("t.rank == out[0].rank", "floats beside 8-bit integers run on the CPU where an input has fewer dimensions"),
+    mixed("t.rank == out[0].rank == 4", "floats beside 8-bit integers run on the CPU but where all are images"),
 )  # fmt: skip
 #: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and what is quantised stays).
 LANE = "(8 if all(k in ['float32', 'float16', 'float64'] for k in [dtype(in[0]), unit_type(in[0]), unit_type(out[0])]) else 16)"
