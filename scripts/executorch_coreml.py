@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from executorch_parts import CAST, OWN_CONSTANT
-from executorch_rules import CASTS, RECURRENT, SCHEMA, Backend, Limit, Rule
+from executorch_rules import CASTS, RECURRENT, SCHEMA, TRAINING, Backend, Limit, Rule
 
 FRONTEND = "coremltools/converters/mil/frontend/torch/ops.py"
 
@@ -77,7 +77,6 @@ COREML_WRITTEN = {
     "aten.cosine_similarity.default": "attr.eps != 1e-08", "aten.rms_norm.default": "exists(attr.eps)",
     "aten.mse_loss.default": "attr.reduction != 1", "aten.roll.default": "len(attr.dims) > 0",
     **{f"aten.fft_{name}.default": "exists(attr.norm)" for name in ("fft", "fftn", "ifft", "ifftn", "rfft", "rfftn", "irfft", "irfftn")},
-    **{f"aten.nll_loss{name}.default": "attr.ignore_index != -100" for name in ("", "_nd")},
 }  # fmt: skip
 
 
@@ -166,6 +165,7 @@ def coreml_own(place: dict[str, str]) -> dict[str, tuple[Limit, ...]]:
         own[f"aten.max_pool{n}d.default"] = (given, plain)
         own[f"aten.max_pool{n}d_with_indices.default"] = (given, plain, VALUES_ONLY)
     own |= {op: (refused(*one),) for op, one in COREML_REFUSED.items() if op in place}
+    own["aten.batch_norm.default"] = (TRAINING,)
     padded = "all(p == 0 for p in attr.output_padding) or (sum(attr.padding) > 0 and in[0].rank < 5)"
     for op in [op for op in own if "conv_transpose" in op]:
         own[op] = (

@@ -96,6 +96,10 @@ INFERENCE = Limit(
     id="inference", require="not attr.train", source="exir", otherwise="rejected",
     say="while training it draws random numbers, for which ExecuTorch has no kernel", help="call .eval() before the export",
 )  # fmt: skip
+TRAINING = replace(
+    INFERENCE, require="not attr.training",
+    say="while training it becomes aten._native_batch_norm_legit_functional.default, for which ExecuTorch has no kernel",
+)  # fmt: skip
 DROPPING = replace(
     INFERENCE, otherwise="fallback", say="while training it draws random numbers, in ExecuTorch's portable kernel"
 )
@@ -125,6 +129,8 @@ def rules(backend: Backend, operators: list[str], becomes: Mapping[str, tuple[st
                 limits.setdefault((limit.id, limit.require), limit)
         for limit in backend.own.get(op, ()):
             limits.setdefault((limit.id, limit.require), limit)
+        if op == "aten.batch_norm.default" and op not in backend.whole and op not in backend.own:
+            limits["inference", ""] = TRAINING
         if op.partition("dropout")[1] and op not in backend.whole:
             limits["inference", ""] = DROPPING if op == "aten.dropout.default" else INFERENCE
         yield Rule(

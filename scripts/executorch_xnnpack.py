@@ -158,7 +158,6 @@ def xnnpack(site: Path) -> Backend:
         "aten.mul.Tensor": (*always, number), "aten.div.Tensor": (*always, number), "aten.rsub.Tensor": (*always, alpha),
         "aten.rsub.Scalar": (*always, alpha, number), "aten.clone.default": (*always, same_order),
         "aten.hstack.default": (*always, several), "aten.vstack.default": (*always, several, fixed), "aten.dstack.default": (*always, several, fixed), "aten.column_stack.default": (*always, several, fixed),
-        "aten.tensordot.default": (*always, fixed, Limit(id="static-weight", require="const(in[1])", say="the second factor must be a constant of the program", source=weight.source)),
         "aten.conv1d.default": (*conv, batched(3)), "aten.conv2d.default": (*conv, batched(4)),
         "aten.conv1d.padding": (*conv, batched(3)), "aten.conv2d.padding": (*conv, batched(4)),
         "aten.conv_transpose1d.default": (*conv, batched(3)), "aten.conv_transpose2d.input": (*conv, batched(4)),
@@ -190,7 +189,7 @@ def xnnpack(site: Path) -> Backend:
         "aten.mean.dim": (*always, Limit(id="rank-4", require="in[0].rank == 4", say="the input must have rank 4", source=mean),
                           Limit(id="height-width", require="attr.keepdim and exists(attr.dim) and len(attr.dim) == 2 and (attr.dim[0] % 4) + (attr.dim[1] % 4) == 5 and attr.dim[0] % 4 in [2, 3]", say="only the mean over the last two dimensions with keepdim=True is taken", source=mean)),
         "aten.adaptive_avg_pool2d.default": (*always, *adaptive),
-        "aten.batch_norm.default": (*always, Limit(id="rank", require="in[0].rank in [2, 3, 4]", say="the input must have rank 2, 3 or 4", source="norm:56"), Limit(id="inference", require="not attr.training", say="only inference is taken", source=at(folder / "node_configs.py", "class BatchNormConfig"))),
+        "aten.batch_norm.default": (*always, Limit(id="rank", require="in[0].rank in [2, 3, 4]", say="the input must have rank 2, 3 or 4", source="norm:56"), Limit(id="inference", require="not attr.training", otherwise="rejected", help="call .eval() before the export", say="while training it becomes aten._native_batch_norm_legit_functional.default, for which ExecuTorch has no kernel", source=at(folder / "node_configs.py", "class BatchNormConfig"))),
         "aten._native_batch_norm_legit_no_training.default": (*always, Limit(id="rank", require="in[0].rank in [2, 3, 4]", say="the input must have rank 2, 3 or 4", source="norm:56")),
         "aten.slice.Tensor": (*always, fixed, Limit(id="step", require="attr.step == 1", say="the step must be 1", source=at(generic, "if stride != 1")), Limit(id="static-input", require="static(in[0])", say="every dimension must be known", source=at(generic, "input tensor has invalid shape"))),
         "aten.view.default": (*always, written("size")), "aten.reshape.default": (*always, written("shape")), "aten.flatten.using_ints": (*always, fixed),
@@ -219,7 +218,6 @@ def xnnpack(site: Path) -> Backend:
         "aten.einsum.default": place["aten.bmm.default"],
         "aten.matmul.default": place["aten.mm.default"],
         "aten.pad.default": place["aten.constant_pad_nd.default"],
-        "aten.tensordot.default": place["aten.mm.default"],
     }
     copy = place["dim_order_ops._to_dim_order_copy.default"]
     place |= {
@@ -246,7 +244,6 @@ def xnnpack(site: Path) -> Backend:
                 "aten.matmul.default",
                 "aten.pad.default",
                 *CASTS,
-                "aten.tensordot.default",
                 "aten.einsum.default",
             }
         ),

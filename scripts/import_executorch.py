@@ -75,10 +75,18 @@ def table(name: str, backend: Backend, delegate: str, site: Path) -> None:
             "pixel_unshuffle.default": "it needs iOS 16",
             "hardshrink.default": "the choice is between a whole number and floats",
             "lerp.Scalar": "its constant without dimensions is a concat of nothing",
+            "nll_loss.default": "it wants an ignore_index and takes none",
+            "nll_loss_nd.default": "it wants an ignore_index and takes none",
         }
         for short, reason in why.items():
             op = f"aten.{short}"
             found[op] = Rule(op=op, source="frontend", refusal=f"{say} ({reason})", verdict="rejected")
+    if delegate == "XnnpackBackend":
+        op, say = (
+            "aten.tensordot.default",
+            "becomes aten.mm.default with a view of the second factor, which the backend does not take for a constant",
+        )
+        found[op] = Rule(op=op, source="exir", refusal=say)
     for op in sorted({*NO_KERNEL, *NO_KERNEL_PARTS, *NO_WAY, *in_place_of(NO_WAY)}):
         found.setdefault(
             op,

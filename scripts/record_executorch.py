@@ -169,7 +169,7 @@ def thinned(rows: Iterable[evidence.Row]) -> list[evidence.Row]:
         most = EACH if row["limit"] or row["verdict"] == "supported" else 1
         differs = row.get("differs") or judged(row, bundle.load(row["target"])).verdict != row["verdict"]
         if kept[key] <= most or differs:
-            found.append({**row, "reason": str(row["reason"])[:28]})
+            found.append({**row, "reason": str(row["reason"])[:20]})
     return found
 
 
