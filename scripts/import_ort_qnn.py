@@ -63,12 +63,11 @@ CAST = {
     "bool": ["bool", "int32", "uint32", "float32", "float16", "uint8"],
     "int16": ["int32"],
 }
-#: Where a Cast of 5 dimensions is taken and then not compiled: int64 and most of bool.
+#: Where a Cast of 5 dimensions is taken and then not compiled: int64, and between bool and float32 but on v68.
 CAST_5_D = (
-    "in[0].dtype == 'int64' and out[0].dtype in ['float32', 'int32', 'int64', 'bool'] "
-    "or in[0].dtype == 'bool' and out[0].dtype in ['float32', 'int32', 'int64'] "
-    "or in[0].dtype in ['float32', 'int32'] and out[0].dtype == 'bool' "
-    "or in[0].dtype in ['int32', 'uint32'] and out[0].dtype == 'int64'"
+    "in[0].dtype == 'int64' "
+    "or in[0].dtype in ['int32', 'uint32'] and out[0].dtype == 'int64' "
+    "or [in[0].dtype, out[0].dtype] in [['bool', 'float32'], ['float32', 'bool']] and env.version != 'v68'"
 )
 
 

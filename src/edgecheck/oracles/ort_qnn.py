@@ -42,6 +42,7 @@ def _beside(number: int) -> dict[str, Any]:
 
 Found = tuple[str, str]  # verdict and reason
 _Q = "QuantizeLinear"
+_DYNAMIC = "DynamicQuantizeLinear"  # an operator of its own, joined with nothing
 _CONVERTERS = (_Q, "DequantizeLinear")
 _INITIALIZER: Found = ("inconclusive", "it becomes an initializer, and is no node of the session")
 _STILL: Found = ("invalid", "it reads constants alone: nothing flows into the graph")
@@ -93,6 +94,7 @@ class _Units(Neighbours):
     def quantized(self, node: Node) -> tuple[list[Node], list[Node]]:
         """The DequantizeLinear before; behind the QuantizeLinear, and the needless Relu or Clip between."""
         before, behind = super().quantized(node)
+        behind = [] if any(one.op == _DYNAMIC for one in behind) else behind
         clip = self._only_reader(node) if before and not behind else None
         if clip is None or clip.op not in ("Relu", "Clip") or clip.inputs[0] is not node.outputs[0]:
             return before, behind
@@ -101,6 +103,8 @@ class _Units(Neighbours):
 
     def unit(self, node: Node) -> Node:
         """The operator that a QuantizeLinear, a DequantizeLinear, a needless Relu or Clip belongs to."""
+        if node.op == _DYNAMIC:
+            return node
         clip = self.maker.get(id(node.inputs[0])) if node.op == _Q and node.inputs else node
         maker = None if clip is None or not clip.inputs else self.maker.get(id(clip.inputs[0]))
         return maker if maker is not None and clip in self.quantized(maker)[1] else super().unit(node)
@@ -134,7 +138,8 @@ def _described(node: Node, around: Neighbours) -> Spec | None:
 
 def _neighbour(node: Node, spec: Spec, around: Neighbours) -> dict[str, list[Spec]]:
     """A Relu before a QuantizeLinear, or behind a DequantizeLinear, that has a neighbour in its model."""
-    quantizes, dequantizes = node.op.endswith(_Q), node.op.endswith("DequantizeLinear")
+    quantizes = node.op.endswith(_Q) and node.op != _DYNAMIC
+    dequantizes = node.op.endswith("DequantizeLinear")
     if quantizes and _known(node.inputs[0], around.maker) and "c" not in spec["i"][0]:
         return {"before": [{"op": "Relu", "i": [spec["i"][0] | {"n": "before_it"}], "o": [spec["i"][0]]}]}
     if dequantizes and _known(node.outputs[0], around.readers):
