@@ -137,8 +137,8 @@ WHOLE = {
         "4-bit data packed in uint8 must be constant, and quantize_axis the last axis", ""),
     # gqa_op_builder.cc, IsOpSupportedImpl: the first prompt is as long as the whole, a later step's past is.
     "Only supports input total_sequence_length is constant": (
-        "lengths", "const(in[6]) and exists(in[3]) and len(outputs) == 3 and "
-        "scalar(in[6]) == (in[0].shape[1] if in[0].shape[1] != 1 else in[3].shape[2])",
+        "lengths", "const(in[6]) and len(outputs) == 3 and scalar(in[6]) == "
+        "(in[0].shape[1] if in[0].shape[1] != 1 or not exists(in[3]) else in[3].shape[2])",
         "total_sequence_length must be constant and the length of the sequence, or of the past where one token is given",
         ""),
 }  # fmt: skip

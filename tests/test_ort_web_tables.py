@@ -157,6 +157,7 @@ def session(verdict: str, failure: str = "") -> ort_placement.Session:
         (session("WebGpu", "not supported yet"), session("CPU"), "rejected"),
         (session("WebGpu", "index out of range"), session("CPU", "index out of range"), "supported"),
         (session("WebGpu", "not supported yet"), session("CPU", "Unsupported pooling size"), "rejected"),
+        (session("WebGpu", "not implemented for webgpu"), session("CPU", "not implemented for CPU"), "rejected"),
         (session("WebGpu", "Program Elu requires f16 but"), session("CPU"), "inconclusive"),
         (ort_placement.Session(made=False, failure="ERROR_CODE: 9, Could not find"), session("CPU"), "rejected"),
         (ort_placement.Session(made=False, failure="no answer in 60 s"), session("CPU"), "inconclusive"),
@@ -170,13 +171,22 @@ def test_what_a_session_is_evidence_of(
     assert ort_placement.judged(content, lambda _, __, cpu: on_cpu if cpu else on_gpu)[0] == expected
 
 
-@pytest.mark.parametrize(("sizes", "expected"), [([2, 4], "rejected"), ([2], "inconclusive")])
-def test_a_run_that_hangs_on_open_sizes_is_no_answer(sizes: list[int], expected: str) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "on_cpu", "expected"),
+    [
+        ([2, 4], session("CPU"), "rejected"),
+        ([2], session("CPU"), "inconclusive"),
+        ([2, 4], ort_placement.Session(made=False, failure="NOT_IMPLEMENTED"), "inconclusive"),
+    ],
+)
+def test_a_run_that_may_hang_on_open_sizes_is_no_answer(
+    sizes: list[int], on_cpu: ort_placement.Session, expected: str
+) -> None:
     content = onnx_probe.write(unary("Softmax", "float32") | {"i": [{"t": "float32", "s": [1, "n"]}]})
 
-    def make(_: bytes, values: list[onnx_feeds.Value] | None, on_cpu: bool) -> ort_placement.Session:
-        fails = not on_cpu and values is not None and values[0].array.shape[1] in sizes
-        return session("CPU" if on_cpu else "WebGpu", "no such shape" if fails else "")
+    def make(_: bytes, values: list[onnx_feeds.Value] | None, cpu: bool) -> ort_placement.Session:
+        fails = values is not None and values[0].array.shape[1] in sizes
+        return on_cpu if cpu else session("WebGpu", "no such shape" if fails else "")
 
     assert ort_placement.judged(content, make)[0] == expected
 

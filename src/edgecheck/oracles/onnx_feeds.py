@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: What a CPU kernel refuses in every run, whatever the values: types, ranks and attributes that its constructor does
 #: not look at.
 EVERY_RUN = re.compile(
-    r"NOT_IMPLEMENTED|does not support double"
+    r"NOT_IMPLEMENTED|does not support double|not implemented for CPU"
     r"|Dilation not supported for AutoPadType|Unsupported pooling size|Unsupported kernel dimension"
     r"|Only support GridSample Cubic mode|lrn\.cc.*NumDimensions\(\) == 4|fmod attribute must be true for floating"
     r"|data type is not supported with Scatter"

@@ -4,7 +4,7 @@ An operator is `supported` where all of it is placed on WebGPU (or WebNN) and a 
 `fallback` where it is placed on the CPU, `rejected` where no session can be made, or the run fails although the CPU
 alone can run it with the same values or fails whatever they are, or the CPU's kernel fails whatever the values are.
 Where the CPU fails too for another reason the values are at fault, and placement alone decides. Where sizes are open,
-and a run fails with some and succeeds with others, there is no answer.
+and a run fails with some and succeeds with others, or the CPU cannot be asked, there is no answer.
 """
 
 from __future__ import annotations
@@ -119,10 +119,15 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
     control = make(content, values, True) if accelerated else session
     if control.failure and not onnx_feeds.refused_in_every_run(model, control.failure):
         return verdict, f"{reason}; not executed: {_short(control.failure)}"
-    resized = onnx_feeds.values(model, size=onnx_feeds.OTHER) if onnx_feeds.open_sizes(model) else None
-    if resized is not None and not make(content, resized, False).failure:
-        return "inconclusive", f"placed; whether it runs hangs on its open sizes: {_short(told)}"
+    if onnx_feeds.open_sizes(model) and (not control.made or _runs_resized(model, content, make)):
+        return "inconclusive", f"placed; whether it runs may hang on its open sizes: {_short(told)}"
     return "rejected", f"placed, fails when it runs: {_short(told)}"
+
+
+def _runs_resized(model: Model, content: bytes, make: Maker) -> bool:
+    """Whether it runs with another size for each that is open."""
+    values = onnx_feeds.values(model, size=onnx_feeds.OTHER)
+    return values is not None and not make(content, values, False).failure
 
 
 def _named(failure: str, names: Sequence[str]) -> str:
