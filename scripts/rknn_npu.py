@@ -17,6 +17,7 @@ from rknn_rules import (
     FULL,
     JOINED,
     JOINED_TO_FOUR,
+    KEPT,
     KERNEL,
     LANE,
     LAYOUT_0,
@@ -132,7 +133,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "Expand": (
         constant(1, "shape"), NOT_SCALAR, cpu("no-int64", "dtype(in[0]) != 'int64'", "int64 is expanded on the CPU"),
-        cpu("moves", f"not same(in[0].shape, out[0].shape) or dtype(in[0]) in {FLOAT} or (dtype(in[0]) == 'int8' and in[0].rank != 4)", "integers that keep their shape run on the CPU"),
+        cpu("moves", f"not same(in[0].shape, out[0].shape) or dtype(in[0]) in {FLOAT} or (dtype(in[0]) == 'int8' and (in[0].rank != 4 or in[0].shape[3] % 16 != 0))", "integers that keep their shape run on the CPU"),
         cpu("not-the-batch", f"in[0].size == out[0].size or in[0].size == 1 or out[0].rank < 3 or {NOT_FIRST}",
             "repeating only the first dimension runs on the CPU"),
     ),
@@ -153,7 +154,7 @@ NPU: dict[str, tuple[Limit, ...]] = {
     ),
     "GlobalAveragePool": (ONLY_FLOATS,),
     "GlobalMaxPool": (ONLY_FLOATS,),
-    "Identity": (NOT_SCALAR, NARROW),
+    "Identity": (NOT_SCALAR, NARROW, KEPT),
     "InstanceNormalization": (ONLY_FLOATS, cpu("scale-const", "computed(in[1]) and computed(in[2])", "scale and bias that are not constant make it run on the CPU")),
     "LayerNormalization": (
         ONLY_FLOATS,

@@ -118,6 +118,8 @@ _ENTERS = f"(out[0].rank != 4 or {image('out[0]')} <= 8192 * {LANE})"
 _SAME_BLOCKS = (
     f"(in[0].rank == 4 and out[0].rank == 4 and in[0].shape[1] == out[0].shape[1] and in[0].shape[1] % {LANE} == 0)"
 )
+KEPT = cpu("kept", "in[0].rank != 4 or not same(in[0].shape, out[0].shape) or unit_type(in[0]) not in ['int8', 'uint8'] or in[0].shape[3] % 16 != 0",
+           "an image of 8-bit integers that is left as it is, its width a multiple of 16, is moved by the CPU", "leave the operator out")  # fmt: skip
 RESHAPED = (
     NARROW,
     cpu("no-scalar", "in[0].rank >= 1 and out[0].rank >= 1", "a scalar runs on the CPU"),
@@ -125,6 +127,7 @@ RESHAPED = (
         "what lies behind the channels of an image must be a multiple of 16 bytes (8 float16)", "choose heights and widths whose product is a multiple of 8"),
     cpu("pixels", f"{_SAME_BLOCKS} or ({_LEAVES} and {_ENTERS}) or ({LANE} == 8 and in[0].rank == 4 and out[0].rank == 4 and [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1])",
         "an image of more than 65536 pixels (of 8 bits: 131072) is made on the CPU, and one of more than 122880 (of 8 bits: 16384) taken apart there", "reshape before the image grows"),
+    KEPT,
 )  # fmt: skip
 #: Elements of one channel once the output has four dimensions: [n, c], [n, c, h] become [1, n, 1, c], [n, c, 1, h].
 PIXELS = (
