@@ -387,9 +387,21 @@ def annotates(site: Path) -> frozenset[str]:
     return frozenset(f"aten.{op}" for text in texts for op in re.findall(r"torch\.ops\.aten\.(\w+\.\w+)", text))
 
 
+def together(site: Path) -> Limit:
+    """The slices of one tensor: where some lead outside at once and others do not, they end in different parts."""
+    place = line_of(site / "executorch/backends/arm/tosa/partitioner.py", "def _detag_boundary_nodes")
+    taken = "known(readers_supported(after(t)), True) for t in outputs"
+    return Limit(
+        id="together", require=f"all({taken}) or not any({taken})", source=f"partitioner:{place}",
+        say="its outputs go on inside or outside together: where only some do, the slices lie in different parts, and the dequantize before them in none",
+    )  # fmt: skip
+
+
 def accompanied(rule: Rule, site: Path) -> Rule:
     """A rule of an operator that only names a tensor anew: it is not delegated where no other is beside it."""
     parts = BECOMES.get(rule.op, (rule.op,))
+    if rule.op == "aten.unbind.int":
+        return replace(rule, limits=(*rule.limits, together(site)))
     if (
         rule.refusal
         or not parts
