@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from edgecheck.check import point
 from edgecheck.oracles import litert_npu
 from edgecheck.oracles.litert_npu import Applied
+from edgecheck.probing.replay import of_spec
 from edgecheck.tables import bundle
 from npu_tables import by_op, counted, op, report, said, t
 
+EVIDENCE = Path(__file__).parents[1] / "op_tables" / "evidence" / "litert_npu-2.3.0.jsonl"
 F = "float32"
 Q = [0.5, 3]
 CHANNELS = {"s": [0.5, 0.25], "z": [0, 0], "d": 3}
@@ -279,3 +285,15 @@ def test_intels_compiler_is_not_there():
     refused = Applied(status=248, text="ERROR: Exception in compilation: No translator for Mystery")
     assert litert_npu.read(refused) == ("rejected", "OpenVINO: No translator for Mystery")
     assert litert_npu.read(Applied(status=None, text=""))[0] == "inconclusive"
+
+
+@pytest.mark.parametrize(("target", "least"), [("litert-qualcomm", 1200), ("litert-intel-npu", 200)])
+def test_stored_probes_are_judged_as_they_were_measured(target, least):
+    rows = [row for row in map(json.loads, EVIDENCE.read_text().splitlines()) if row["target"] == target]
+    at = point(bundle.load(target))
+    wrong = [
+        row["probe"] for row in rows if of_spec(row["spec"], at).verdict != row["verdict"] and "differs" not in row
+    ]
+    assert len(rows) >= least
+    assert wrong == []
+    assert {row["verdict"] for row in rows} == {"supported", "fallback", "rejected"}

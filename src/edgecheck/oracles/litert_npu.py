@@ -44,6 +44,7 @@ _STILL: Found = ("invalid", "it reads constants alone: nothing flows into the gr
 _DROPPED: Found = ("invalid", "the plugin drops the activation SIGN_BIT: the answer is about another operator")
 _DYNAMIC: Found = ("inconclusive", "what the compiler for the NPU makes of an unknown dimension was not asked")
 _NOT_CUT: Found = ("inconclusive", "it cannot be cut out of its model")
+_BY_OPENVINO = "OpenVINO: "
 _TOGETHER = 24  # operators in one model
 _LARGE = 1 << 24  # bytes of one model
 
@@ -180,7 +181,8 @@ def _alone(content: bytes, op: str, tool: Tool) -> Found:
     fed = with_an_input(content)
     asked = fed or content
     found = tool.verdict(asked if stands_alone(asked) else together([asked]), op)
-    return _STILL if fed is None and found in (_COMPILED, _NOT_COMPILED) else _checked(content, found)
+    compiled = found in (_COMPILED, _NOT_COMPILED, _READ) or found[1].startswith(_BY_OPENVINO)
+    return _STILL if fed is None and compiled else _checked(content, found)
 
 
 def _checked(content: bytes, found: Found) -> Found:
@@ -327,7 +329,7 @@ def read(ran: Applied) -> Found:
     told = _READER.search(ran.text)
     if told is None or ran.status is None:
         return "inconclusive", f"the tool ended with {ran.status}"
-    return "rejected", f"OpenVINO: {' '.join(told['told'].split())}"
+    return "rejected", f"{_BY_OPENVINO}{' '.join(told['told'].split())}"
 
 
 def why(text: str, place: int) -> str:
