@@ -97,7 +97,7 @@ TYPES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("add", "sub", "mul", "div", "abs", "eq", "ne", "gt", "ge", "lt", "le", "prelu", "sum", "amin", "min", "maximum", "minimum", "cumsum"): ARITHMETIC,
     ("clamp", "amax", "max", "argmax", "argmin", "topk", "sort", "index", "index_select", "embedding", "gather", "scatter"): ARITHMETIC,
     ("view_copy", "permute_copy", "slice_copy", "select_copy", "cat", "split_with_sizes_copy", "stack", "squeeze_copy",
-     "unsqueeze_copy", "flip", "_to_copy", "_to_dim_order_copy"): MOVES,
+     "unsqueeze_copy", "select", "squeeze", "split_with_sizes", "copy", "full", "full_like", "arange", "scalar_tensor", "flip", "_to_copy", "_to_dim_order_copy"): MOVES,
     ("expand_copy", "repeat"): (*FLOATS, *INTS, "bool"),
     ("logical_not", "logical_and", "bitwise_and", "bitwise_or", "bitwise_xor"): ("bool",),
 }  # fmt: skip
