@@ -85,7 +85,10 @@ X, DYNAMIC, NO_RANK = tensor(), tensor(shape=(1, None, 8, 3)), tensor(shape=None
         ("max(in[0].shape) == 8", True),
         ("same(in[0].shape[1], in[0].shape[2], 8)", True),
         ("op == 'CONV_2D' and op_version == 1 and graph == 0", True),
-        ("[lone_sums(e) for e in ['bij,bjk->bik', '...ij->...j', 'ij,k->', 'ij,jk', 'ii->i']] == [0, 1, 3, 0, -1]", True),
+        (
+            "[lone_sums(e) for e in ['bij,bjk->bik', '...ij->...j', 'ij,k->', 'ij,jk', 'ii->i']] == [0, 1, 3, 0, -1]",
+            True,
+        ),
         ("canonical('bhid, bhjd -> bhij') == 'abcd,abed->abce' and canonical('...ij->...j') == '...ab->...b'", True),
     ],
 )
@@ -405,6 +408,17 @@ def test_a_graph_that_hands_an_input_straight_back():
         return evaluate(parse("given_back"), Scope(node=loop, env={}, edges=edges))
 
     assert [ask(state), ask(made)] == [True, False]
+
+
+def test_the_operators_of_its_graphs():
+    """A scatter whose computation adds, and a node without graphs."""
+    x, y = tensor("x"), tensor("y")
+    add = Node(graph=1, index=0, name="a", op="ADD", version=1, inputs=(x, x), outputs=(y,), attrs={})
+    body = Graph(index=1, name="b", inputs=(x,), outputs=(y,), nodes=(add,), parent=(0, 0))
+    scatter = Node(graph=0, index=0, name="s", op="S", version=1, inputs=(x,), outputs=(), attrs={}, subgraphs=(1,))
+    edges = Edges.of([Graph(index=0, name="m", inputs=(x,), outputs=(), nodes=(scatter,)), body])
+    found = [evaluate(parse("inner_ops"), Scope(node=node, env={}, edges=edges)) for node in (scatter, add)]
+    assert found == [["ADD"], []]
 
 
 def test_branches_that_end_in_the_same_ranks_or_not():

@@ -24,6 +24,7 @@ _SUBGRAPHS = frozenset(
         "bodySubgraphIndex",
         "initSubgraphIndex",
         "decompositionSubgraphIndex",
+        "updateComputationSubgraphIndex",
         "subgraph",
     }
 )

@@ -153,7 +153,7 @@ def _far(limit: Mapping[str, Any]) -> bool:
 def _near(tree: Tree) -> bool:
     if not isinstance(tree, list):
         return True
-    if tree[0] in ("graph", "inside", "given_back", "captures", "ranks_meet") or (
+    if tree[0] in ("graph", "inside", "inner_ops", "given_back", "captures", "ranks_meet") or (
         tree[0] == "call" and tree[1] not in _NEAR
     ):
         return False

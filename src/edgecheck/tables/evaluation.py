@@ -194,6 +194,8 @@ def _name(tree: Tree, scope: Scope) -> Any:
         case "inside":
             within = (scope.edges.nodes.get(number, ()) for number in scope.node.subgraphs)
             return [_verdict(node, scope) for nodes in within for node in nodes]
+        case "inner_ops":
+            return [node.op for number in scope.node.subgraphs for node in scope.edges.nodes.get(number, ())]
         case "given_back":
             return any(number in scope.edges.given_back for number in scope.node.subgraphs)
         case "captures":
@@ -384,6 +386,7 @@ _HEADS: dict[str, Callable[[Tree, Scope], Any]] = {
             "arity",
             "named",
             "inside",
+            "inner_ops",
             "given_back",
             "captures",
             "ranks_meet",

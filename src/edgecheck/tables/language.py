@@ -105,6 +105,7 @@ NAMES = frozenset(
         "arity",
         "named",
         "inside",
+        "inner_ops",
         "given_back",
         "captures",
         "ranks_meet",

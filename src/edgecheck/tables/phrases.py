@@ -97,6 +97,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "arity": lambda: "number of inputs",
     "named": lambda: "names of the inputs",
     "inside": lambda: "the verdicts within it",
+    "inner_ops": lambda: "the operators within it",
     "given_back": lambda: "an input of its graph is also an output",
     "captures": lambda: "its graphs read constants of the graph around them",
     "ranks_meet": lambda: "its graphs end in the same ranks",
