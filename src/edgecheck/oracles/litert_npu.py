@@ -107,7 +107,9 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
         if whole is not None:
             return [_answer(piece, open_ones, whole[piece.graph, piece.index]) for piece in pieces]
         asked = {piece.content: piece.op for piece in pieces if piece.content is not None}
-        found = {content: one for group in _groups(asked) for content, one in _asked(group, tool)}
+        # Intel's plugin stops at the first partition for want of its compiler: what stands behind is never read.
+        groups = _groups(asked) if vendor.folder == "qualcomm" else [[one] for one in asked.items()]
+        found = {content: one for group in groups for content, one in _asked(group, tool)}
     return [_answer(piece, open_ones, found.get(piece.content or b"", _NOT_CUT)) for piece in pieces]
 
 
@@ -207,14 +209,10 @@ class Tool:
     def verdicts(self, content: bytes, ops: Sequence[str]) -> list[Found] | None:
         """What becomes of the operators `ops` of the models side by side; None where the tool fails."""
         (self.place / "asked.tflite").write_bytes(content)
-        first = self._run("apply" if self.vendor.folder == "qualcomm" else "partition")
-        if first.status != 0 and not none_selected(first):
+        ran = self._run("apply")
+        if ran.status != 0 and not none_selected(ran):
             return None
-        found = [judged(first, op, place) for place, op in enumerate(ops)]
-        if self.vendor.folder == "qualcomm" or all(verdict != "supported" for verdict, _ in found):
-            return found
-        second = read(self._run("apply"))
-        return [second if one[0] == "supported" else one for one in found] if second == _READ else None
+        return [judged(ran, op, place) for place, op in enumerate(ops)]
 
     def verdict(self, content: bytes, op: str) -> Found:
         """What becomes of the operator `op` of a model."""
