@@ -321,6 +321,21 @@ def test_a_computed_reshape_keeps_what_is_known(tmp_path):
     assert model.graphs[0].outputs[0].shape == (5, 24)
 
 
+def test_an_axis_that_pytorch_counts_from_the_end(tmp_path):
+    """`unflatten(-1, …)`: Mod(-1, rank) is the axis before which the shape is cut."""
+    given = {"axis": [-1], "rank": [3], "zero": [0], "parts": [2, 4]}
+    constants = [numpy_helper.from_array(np.array(v, np.int64), n) for n, v in given.items()]
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Mod", ["axis", "rank"], ["end"]),
+        helper.make_node("Slice", ["s", "zero", "end"], ["front"]),
+        helper.make_node("Concat", ["front", "parts"], ["t"], axis=0),
+        helper.make_node("Reshape", ["x", "t"], ["y"]),
+    ]
+    model = read(save(tmp_path / "m.onnx", nodes, [value("x", (5, 3, 8))], [value("y", None)], constants))
+    assert model.graphs[0].outputs[0].shape == (5, 3, 2, 4)
+
+
 def test_paddings_that_pytorch_computes(tmp_path):
     """Widths from the last dimension to the first, as torch.nn.functional.pad takes them, turned into ONNX's order."""
     given = {

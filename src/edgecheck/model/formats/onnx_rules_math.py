@@ -19,8 +19,14 @@ def _divide(a: Number, b: Number) -> Number | None:
     return a / b
 
 
+def _remainder(a: Number, b: Number) -> Number | None:
+    """With the divisor's sign, as ONNX's Mod of integers without `fmod`."""
+    return a % b if b != 0 and isinstance(a, int) and isinstance(b, int) else None
+
+
 _FOLDED: dict[str, Callable[..., Number | None]] = {
     "Add": lambda a, b: a + b, "Sub": lambda a, b: a - b, "Mul": lambda a, b: a * b, "Div": _divide,
+    "Mod": _remainder,
     "Min": lambda *all_: min(all_), "Max": lambda *all_: max(all_), "Sum": lambda *all_: sum(all_),
     "Equal": lambda a, b: int(a == b), "Greater": lambda a, b: int(a > b), "Less": lambda a, b: int(a < b),
     "GreaterOrEqual": lambda a, b: int(a >= b), "LessOrEqual": lambda a, b: int(a <= b),
@@ -45,7 +51,7 @@ def fold(c: Call, dtype: str | None, count: int) -> Values | None:
     """The small content of an elementwise result, where all `count` inputs have theirs."""
     function = _FOLDED.get(c.op)
     parts = [value.values if value else None for value in c.inputs[:count]]
-    if function is None or len(parts) < count or None in parts or dtype is None:
+    if function is None or len(parts) < count or None in parts or dtype is None or c.attrs.get("fmod"):
         return None
     lengths = {len(part) for part in parts if part is not None and len(part) != 1}
     if len(lengths) > 1 or any(
