@@ -220,6 +220,21 @@ LIMITS = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("len([t for t in inputs if not const(t)]) == 1", "number of computed inputs == 1"),
+        ("len([t for t in inputs if const(t)]) == 1", "number of constant inputs == 1"),
+        ("len([t for t in inputs if t.rank > 1]) == 1", "number of inputs that count == 1"),
+        ("2 in [(a if a >= 0 else a + 4) for a in value(in[0])]", "2 in input 0's values"),
+        ("sum([1 for t in inputs]) == 2", "sum(1 for t in inputs) == 2"),
+        ("len([1 for t in inputs if t.rank > 1]) == 2", "number of 1 for t in inputs == 2"),
+    ],
+)
+def test_a_list_in_words(text, said):
+    assert words(parse(text)) == said
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     LIMITS,

@@ -103,12 +103,16 @@ def ask(
     package = Path(__file__).parent.parent
     command = [str(python), "-c", _CHILD, str(package), oracle, str(write)]
     request = {"target": target, "settings": dict(settings or {}), "seconds": seconds_each}
-    with tempfile.TemporaryFile() as orders, tempfile.TemporaryFile() as errors:
+    with (
+        tempfile.TemporaryFile() as orders, tempfile.TemporaryFile() as errors,
+        tempfile.TemporaryDirectory(prefix="edgecheck-oracle-", ignore_cleanup_errors=True) as place,
+    ):  # fmt: skip
         orders.write("".join(json.dumps({"model": str(m), **request}) + "\n" for m in models).encode())
         orders.seek(0)
         child = subprocess.Popen(
-            command, stdin=orders, stdout=subprocess.DEVNULL, stderr=errors, pass_fds=[write], env=_clean_environment()
-        )
+            command, stdin=orders, stdout=subprocess.DEVNULL, stderr=errors, pass_fds=[write],
+            env=_clean_environment() | {"TMPDIR": place},  # what a fork that is killed leaves behind goes too
+        )  # fmt: skip
         os.close(write)
         try:
             with os.fdopen(read) as lines:

@@ -35,14 +35,14 @@ def _joined(head: str) -> Callable[..., str]:
 
 
 def _for(name: str, items: Tree, body: Tree, *tests: Tree) -> str:
-    # axes from the end, counted from the start
-    if not tests and isinstance(body, list) and body[0] == "if" and body[2] == ["var", name]:
-        return words(items)
-    if not tests or body[:2] != ["var", name]:
+    item = ["var", name]
+    if not tests and isinstance(body, list) and body[0] == "if" and body[2] == item:
+        return words(items)  # axes from the end, counted from the start
+    if not tests or body != item:
         return f"{words(body)} for {name} in {words(items)}"
-    constant = "'const'" in str(tests[0])
-    kind = ("computed " if tests[0][0] == "not" else "constant ") if constant else ""
-    return f"{kind}{words(items)}" if kind else f"{words(items)} that count"
+    if "'const'" not in str(tests[0]):
+        return f"{words(items)} that count"
+    return f"{'computed' if tests[0][0] == 'not' else 'constant'} {words(items)}"
 
 
 def _slice(items: Tree, low: Tree, high: Tree) -> str:
