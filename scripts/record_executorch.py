@@ -47,7 +47,10 @@ MAKERS = (
 OF_ANY = ("aten.matmul.default", "aten.copy_.default")
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
-    ("executorch-qnn", "s1-tril:0"): "its positions are alone in a part, which is not compiled; beside other parts it is",
+    (
+        "executorch-qnn",
+        "s1-tril:0",
+    ): "its positions are alone in a part, which is not compiled; beside other parts it is",
     (
         "executorch-xnnpack",
         "k1-mmgrad:1",
