@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edgecheck.probing import replay
+from edgecheck.model import formats
+from edgecheck.probing import models, replay
+from edgecheck.tables import bundle
 from onnx_table import differences, filled, integers, point, spec, stored, tensor, verdict
 
 
@@ -80,6 +82,14 @@ CASES = {
 def test_limits_on_both_sides(case):
     asked, expected = CASES[case]
     assert verdict("openvino-cpu", asked) == expected
+
+
+def test_a_choice_that_sizes_decide_is_made_before(models_dir):
+    """akiki-vad squeezes if a size is 1; the size is known, so that its branches may end in different ranks."""
+    file = formats.read(next(models_dir.rglob("akiki-vad.onnx")))
+    row = next(one for one in models.stored("openvino-cpu") if one["sha256"] == file.sha256)
+    today = models.figured(row, file, bundle.load("openvino-cpu"))
+    assert (today["asked"], today["same"]) == (97, 97)
 
 
 def test_the_npu_lists_and_no_more():

@@ -114,12 +114,23 @@ def row(path: Path, model: Model, said: Sequence[str], witness: Witness, target:
     return {**made, **({"settings": changed} if changed else {})}
 
 
+def figured(one: evidence.Row, model: Model, table: OpTable) -> evidence.Row:
+    """A stored line with the figures of the table as it is now."""
+    target = at_point(one, table) if table.versions else point(table, None, one.get("settings"))
+    kept = {key: value for key, value in one.items() if key not in ("asked", "same", "supported", *_DIFFERENCES)}
+    tail = {key: kept.pop(key) for key in ("at", "settings") if key in kept}
+    return {**kept, **_figures(model, unpacked(one["verdicts"]), target), **tail}
+
+
+_DIFFERENCES = ("unknown", "false_supported", "false_refused", "mixed")
+
+
 def _figures(model: Model, said: Sequence[str], target: TargetPoint) -> evidence.Row:
     """How the table stood to it on that day."""
     agreement = Agreement()
     compared(model, said, target, agreement, "")
     figures: evidence.Row = {"asked": agreement.asked, "same": agreement.same, "supported": agreement.supported}
-    for name in ("unknown", "false_supported", "false_refused", "mixed"):
+    for name in _DIFFERENCES:
         sentences = [one.strip() for one in getattr(agreement, name)]
         figures |= {name: sentences} if sentences else {}
     return figures
