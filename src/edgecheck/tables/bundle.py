@@ -1,8 +1,9 @@
 """The bundle in the wheel: every table compiled, read a target and an op at a time.
 
 Layout: one JSON object a line. The first line is the index: for each target where its header and each of its
-ops lie (offset and length in bytes, counted behind the index line), and the devices. So a check reads a few
-kilobytes, whatever the number of targets.
+ops lie (offset and length in bytes, counted behind the index line), and the devices. A limit that several ops of
+a target have is a line of its own, and they hold its place. So a check reads a few kilobytes, whatever the number of
+targets.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ def compile_folder(folder: Path) -> bytes:
         if header["id"] != path.stem:
             raise TableError(f"{path.name}: 'target.id' is {header['id']!r}; the file's name says {path.stem!r}")
         _add_probes(header, ops, probes)
+        _share(ops, put)
         places = {op: put(entries) for op, entries in ops.items()}
         about = {"format": header["format"], "title": header["title"]}
         targets[header["id"]] = {**about, "header": put(header), "ops": places}
@@ -104,6 +107,26 @@ def _add_probes(
     ]
 
 
+def _share(ops: Mapping[str, list[dict[str, Any]]], put: Callable[[Any], list[int]]) -> None:
+    """A limit that several ops of a target have is one line of the bundle; they hold its place."""
+    texts = {
+        id(one): json.dumps(one, default=str) for entries in ops.values() for entry in entries for one in entry["limit"]
+    }
+    often = Counter(texts[id(one)] for entries in ops.values() for entry in entries for one in entry["limit"])
+    places: dict[str, list[int]] = {}
+    for entries in ops.values():
+        for entry in entries:
+            for i, one in enumerate(entry["limit"]):
+                text = texts[id(one)]
+                if often[text] > 1 and len(text) > _SHORT:
+                    if text not in places:
+                        places[text] = put(one)
+                    entry["limit"][i] = places[text]
+
+
+_SHORT = 100  # characters of a limit that its place would hardly shorten
+
+
 def write(folder: Path, out: Path = BUNDLE) -> Path:
     """Compile `folder` into the bundle file."""
     content = compile_folder(folder)
@@ -130,10 +153,19 @@ class _Ops(Mapping[str, list[Mapping[str, Any]]]):
 
     def __init__(self, body: _Body, places: Mapping[str, list[int]]) -> None:
         self._body, self._places = body, places
+        self._shared: dict[int, Mapping[str, Any]] = {}
 
     def __getitem__(self, op: str) -> list[Mapping[str, Any]]:
         entries: list[Mapping[str, Any]] = self._body.read(self._places[op])
-        return entries
+        return [{**entry, "limit": [self._limit(one) for one in entry["limit"]]} for entry in entries]
+
+    def _limit(self, one: Any) -> Any:
+        """The limit, or what stands at its place: parsed once."""
+        if not isinstance(one, list):
+            return one
+        if one[0] not in self._shared:
+            self._shared[one[0]] = self._body.read(one)
+        return dict(self._shared[one[0]])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
