@@ -8,7 +8,7 @@ import math
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -151,6 +151,7 @@ def test_what_is_packed_is_unpacked(comparison):
         "float64", st.integers(0, 40), elements=st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, 0.0])
     )
 )
+@example(numpy.array([0.0, 5e-324]))
 @settings(max_examples=60, deadline=None)
 def test_aggregates_of_values_are_those_that_a_recorder_writes(values):
     ours, (told, histogram) = of_values(values), aggregated(values.tobytes(), "float64", values.size)

@@ -122,9 +122,10 @@ def of_values(value: numpy.ndarray) -> Aggregates:
 def _histogram(wide: Any, low: float, high: float) -> tuple[int, ...]:
     import numpy
 
-    if not wide.size or not high > low:
+    width = high * 0.5 - low * 0.5  # halves, so that it stays finite; 0 where they are the smallest numbers there are
+    if not wide.size or not width > 0:
         return (int(wide.size), *[0] * (BINS - 1))
-    places = ((wide * 0.5 - low * 0.5) / (high * 0.5 - low * 0.5) * BINS).astype(numpy.int64)
+    places = ((wide * 0.5 - low * 0.5) / width * BINS).astype(numpy.int64)
     return tuple(int(one) for one in numpy.bincount(numpy.minimum(places, BINS - 1), minlength=BINS))
 
 
