@@ -118,7 +118,7 @@ def figured(one: evidence.Row, model: Model, table: OpTable) -> evidence.Row:
     """A stored line with the figures of the table as it is now."""
     target = at_point(one, table) if table.versions else point(table, None, one.get("settings"))
     kept = {key: value for key, value in one.items() if key not in ("asked", "same", "supported", *_DIFFERENCES)}
-    tail = {key: kept.pop(key) for key in ("at", "settings") if key in kept}
+    tail: evidence.Row = {key: kept.pop(key) for key in ("at", "settings") if key in kept}
     return {**kept, **_figures(model, unpacked(one["verdicts"]), target), **tail}
 
 
