@@ -140,7 +140,7 @@ def _binary(tree: Tree, scope: Scope) -> Any:
 
 def _partly(values: list[Any]) -> bool:
     """Whether a place of a list is unknown."""
-    return any(type(one) is Unknown for one in values)
+    return Unknown in map(type, values)
 
 
 def _lists_equal(left: Any, right: Any, head: str) -> Any:
