@@ -46,7 +46,7 @@ def scope(*, inputs=(), outputs=(), attrs=None, env=None, names=(), version=1):
         attrs=attrs or {}, input_names=names,
     )  # fmt: skip
     graph = Graph(index=0, name="main", inputs=tuple(i for i in inputs if i), outputs=tuple(outputs), nodes=(node,))
-    return Scope(node=node, env=env or {}, edges=Edges.of([graph]))
+    return Scope(node=node, env=env or {}, edges=Edges.of((graph,)))
 
 
 def value(text, **given):
@@ -296,7 +296,7 @@ def chain(*steps):
         )
         for i, (op, _) in enumerate(steps)
     ]  # fmt: skip
-    edges = Edges.of([Graph(index=0, name="g", inputs=(tensors[0],), outputs=(tensors[-1],), nodes=tuple(nodes))])
+    edges = Edges.of((Graph(index=0, name="g", inputs=(tensors[0],), outputs=(tensors[-1],), nodes=tuple(nodes)),))
     return lambda text, at, verdict=None: evaluate(
         parse(text), Scope(node=nodes[at], env={}, edges=edges, verdict=verdict)
     )
@@ -319,7 +319,7 @@ def test_the_values_of_a_constant_that_is_only_reshaped():
         Node(graph=0, index=i, name=str(i), op=op, version=13, inputs=(x,), outputs=(y,), attrs={})
         for i, (op, x, y) in enumerate((("Unsqueeze", axis, moved), ("Neg", moved, scaled)))
     )
-    edges = Edges.of([Graph(index=0, name="g", inputs=(), outputs=(scaled,), nodes=(first, second))])
+    edges = Edges.of((Graph(index=0, name="g", inputs=(), outputs=(scaled,), nodes=(first, second)),))
     ask = lambda text: evaluate(parse(text), Scope(node=second, env={}, edges=edges))  # noqa: E731
     assert (ask("value(in[0])"), ask("scalar(in[0])"), ask("const(in[0])")) == ([-1], -1, False)
     assert isinstance(ask("value(out[0])"), Unknown)
@@ -341,7 +341,7 @@ def test_the_scale_of_a_quantised_unit():
         graph=0, index=0, name="d", op="DequantizeLinear", version=13, inputs=(x, scale, zero), outputs=(y,), attrs={}
     )
     relu = Node(graph=0, index=1, name="r", op="Relu", version=14, inputs=(y,), outputs=(z,), attrs={})
-    edges = Edges.of([Graph(index=0, name="g", inputs=(x,), outputs=(z,), nodes=(dq, relu))])
+    edges = Edges.of((Graph(index=0, name="g", inputs=(x,), outputs=(z,), nodes=(dq, relu)),))
     ask = lambda text: evaluate(parse(text), Scope(node=relu, env={}, edges=edges))  # noqa: E731
     assert (ask("unit_scale(in[0])"), ask("unit_zero_point(in[0])")) == (0.5, 3)
     assert ask("unit_per_channel(in[0])") is False
@@ -380,7 +380,12 @@ def test_what_the_model_is_given_and_gives():
         for i, (x, y) in enumerate(((a, b), (b, c)))
     )
     main = Graph(index=0, name="main", inputs=(a,), outputs=(b,), nodes=(first, second))
-    edges = Edges.of([main, Graph(index=1, name="nested", inputs=(c,), outputs=(c,), nodes=())])
+    edges = Edges.of(
+        (
+            main,
+            Graph(index=1, name="nested", inputs=(c,), outputs=(c,), nodes=()),
+        )
+    )
     ask = lambda text, node: evaluate(parse(text), Scope(node=node, env={}, edges=edges))  # noqa: E731
     assert [ask("of_model(in[0])", first), ask("of_model(out[0])", first)] == [True, True]
     assert [ask("of_model(in[0])", second), ask("of_model(out[0])", second)] == [True, False]
@@ -397,7 +402,19 @@ def test_a_branch_that_reads_constants_of_the_graph_around_it():
         )
         choice = Node(graph=0, index=0, name="i", op="If", version=13, inputs=(), outputs=(), attrs={}, subgraphs=(1,))
         main = Graph(index=0, name="m", inputs=(x,), outputs=(), nodes=(choice,))
-        return evaluate(parse("captures"), Scope(node=choice, env={}, edges=Edges.of([main, branch])))
+        return evaluate(
+            parse("captures"),
+            Scope(
+                node=choice,
+                env={},
+                edges=Edges.of(
+                    (
+                        main,
+                        branch,
+                    )
+                ),
+            ),
+        )
 
     assert (ask(held), ask(outer)) == (False, True)
 
@@ -419,7 +436,12 @@ def test_a_graph_that_hands_an_input_straight_back():
 
     def ask(result):
         body = Graph(index=1, name="body", inputs=(state,), outputs=(result,), nodes=(), parent=(0, 0))
-        edges = Edges.of([Graph(index=0, name="main", inputs=(), outputs=(after,), nodes=(loop,)), body])
+        edges = Edges.of(
+            (
+                Graph(index=0, name="main", inputs=(), outputs=(after,), nodes=(loop,)),
+                body,
+            )
+        )
         return evaluate(parse("given_back"), Scope(node=loop, env={}, edges=edges))
 
     assert [ask(state), ask(made)] == [True, False]
@@ -431,7 +453,12 @@ def test_the_operators_of_its_graphs():
     add = Node(graph=1, index=0, name="a", op="ADD", version=1, inputs=(x, x), outputs=(y,), attrs={})
     body = Graph(index=1, name="b", inputs=(x,), outputs=(y,), nodes=(add,), parent=(0, 0))
     scatter = Node(graph=0, index=0, name="s", op="S", version=1, inputs=(x,), outputs=(), attrs={}, subgraphs=(1,))
-    edges = Edges.of([Graph(index=0, name="m", inputs=(x,), outputs=(), nodes=(scatter,)), body])
+    edges = Edges.of(
+        (
+            Graph(index=0, name="m", inputs=(x,), outputs=(), nodes=(scatter,)),
+            body,
+        )
+    )
     found = [evaluate(parse("inner_ops"), Scope(node=node, env={}, edges=edges)) for node in (scatter, add)]
     assert found == [["ADD"], []]
 
@@ -454,7 +481,12 @@ def test_branches_that_end_in_the_same_ranks_or_not():
             )
             for number, shapes in enumerate(branches, 1)
         ]
-        edges = Edges.of([Graph(index=0, name="main", inputs=(), outputs=(made,), nodes=(choice,)), *inner])
+        edges = Edges.of(
+            (
+                Graph(index=0, name="main", inputs=(), outputs=(made,), nodes=(choice,)),
+                *inner,
+            )
+        )
         return evaluate(parse("ranks_meet"), Scope(node=choice, env={}, edges=edges))
 
     assert ask([(1, 2)], [(None, 3)]) is True
@@ -467,7 +499,7 @@ def test_an_attribute_that_is_a_map_is_asked_by_name():
         graph=0, index=0, name="n", op="STABLEHLO_COMPOSITE", version=1, inputs=(), outputs=(),
         attrs={"composite_attributes": {"epsilon": 0.5, "axes": (1, 2)}},
     )  # fmt: skip
-    scope = Scope(node=node, env={}, edges=Edges.of([Graph(index=0, name="g", inputs=(), outputs=(), nodes=(node,))]))
+    scope = Scope(node=node, env={}, edges=Edges.of((Graph(index=0, name="g", inputs=(), outputs=(), nodes=(node,)),)))
     for text, expected in (
         ("attr.composite_attributes['epsilon'] == 0.5", True),
         ("attr.composite_attributes['axes'] == [1, 2]", True),

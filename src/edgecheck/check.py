@@ -108,8 +108,8 @@ def _check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
     edges = Edges.of(model.graphs)
     env = {**target.settings, "version": _number(target), **_file_facts(model)}
 
-    alike = signatures(model)
-    settled: dict[int, NodeVerdict] = {}  # of supported nodes, by signature
+    point = repr((env["version"], target.settings))
+    held = twins(model)
     done: dict[int, NodeVerdict] = {}
     asked: set[int] = set()
     waiting: list[Node] = []
@@ -118,16 +118,9 @@ def _check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
         """Of another node that a limit looks at; one that is being judged itself, or far away, is not known."""
         if id(node) not in done and id(node) not in asked and len(waiting) < _FAR:
             asked.add(id(node))
-            near = target.table.near(node.op)
-            twin = settled.get(alike[id(node)]) if near else None
-            if twin is not None:
-                done[id(node)] = NodeVerdict(node=node, verdict="supported", evidence=twin.evidence)
-                return "supported"
             waiting.append(node)
-            found = judge(node, target, Scope(node=node, env=env, edges=edges, verdict=verdict))
-            done[id(node)] = found
-            if near and found.verdict == "supported":
-                settled[alike[id(node)]] = found
+            scope = Scope(node=node, env=env, edges=edges, verdict=verdict, held=held[id(node)], point=point)
+            done[id(node)] = judge(node, target, scope)
             waiting.pop()
         return done[id(node)].verdict if id(node) in done else "unknown"
 
@@ -137,11 +130,14 @@ def _check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
     return _after_the_first_miss(verdicts) if target.table.partition == "prefix" else verdicts
 
 
-@lru_cache(maxsize=1)
-def signatures(model: Model) -> dict[int, int]:
-    """A number for each node (by its id): equal where attributes, types, shapes and quantisation are."""
-    numbers: dict[str, int] = {}
-    return {id(node): numbers.setdefault(_signature(node), len(numbers)) for node in model.nodes}
+@lru_cache(maxsize=2)  # a model, and the same with its stored sizes
+def twins(model: Model) -> dict[int, set[str]]:
+    """For each node (by its id) a set that it shares with those of equal attributes, types, shapes and quantisation.
+
+    In it goes what is known to hold for one of them, on whatever target, and so for all: digests of near limits.
+    """
+    shared: dict[str, set[str]] = {}
+    return {id(node): shared.setdefault(_signature(node), set()) for node in model.nodes}
 
 
 def _signature(node: Node) -> str:
@@ -268,27 +264,35 @@ def _judge_of(said: str, node: Node, entry: Entry, target: TargetPoint, scope: S
 
 def _judge_limit(node: Node, limit: Limit, target: TargetPoint, scope: Scope) -> NodeVerdict | None:
     """None where the limit holds or does not apply."""
+    known = limit.near + scope.point if limit.of_settings else limit.near
+    if known in scope.held:
+        return None
+    left = _left(limit, scope)
+    if left is None:
+        if known:
+            scope.held.add(known)
+        return None
+    verdict, reason = left
+    evidence = tuple(target.table.cite(one) for one in limit.source) + limit.probes
+    return NodeVerdict(node=node, verdict=verdict, limit=limit.id, reason=reason, evidence=evidence, help=limit.help)
 
-    def found(verdict: Verdict, reason: str) -> NodeVerdict:
-        evidence = tuple(target.table.cite(one) for one in limit.source) + limit.probes
-        return NodeVerdict(
-            node=node, verdict=verdict, limit=limit.id, reason=reason, evidence=evidence, help=limit.help
-        )
 
+def _left(limit: Limit, scope: Scope) -> tuple[Verdict, str] | None:
+    """What follows where the node is outside the limit, or may be, and why."""
     applies = True if limit.when is None else holds(limit.when, scope)
     if applies is False:
         return None
     if isinstance(applies, Unknown):
-        return found("unknown", f"{applies.reason}; where it applies: {limit.say}")
+        return "unknown", f"{applies.reason}; where it applies: {limit.say}"
     if limit.opaque:
-        return found("unknown", limit.text)
+        return "unknown", limit.text
     value = holds(limit.require, scope)
     if value is True:
         return None
     if isinstance(value, Unknown):
-        return found("unknown", f"{value.reason}; {limit.say}")
+        return "unknown", f"{value.reason}; {limit.say}"
     seen = observed(limit.require, scope)
-    return found(limit.otherwise, f"{seen}; {limit.say}" if seen else limit.say)
+    return limit.otherwise, f"{seen}; {limit.say}" if seen else limit.say
 
 
 def _cite(table: OpTable, entry: Entry) -> tuple[str, ...]:

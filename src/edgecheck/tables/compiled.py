@@ -6,6 +6,7 @@ The result is the compiled form: plain JSON that the bundle holds and `optable` 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 from edgecheck.errors import TableError
@@ -107,7 +108,6 @@ def compile_table(document: Mapping[str, Any], *, where: str) -> tuple[dict[str,
         "settings": target.get("settings", {}),
         "sources": sources,
         "limits": limits,
-        "far": any(_far(one) for one in limits),
         "facts": len(limits) + sum(len(entry["limit"]) + 1 for entries in ops.values() for entry in entries),
     }
     return header, ops
@@ -130,10 +130,6 @@ def _ops(document: Mapping[str, Any], where: str, sources: Mapping[str, Any]) ->
             for entry in ops[name]:
                 if entry["verdict"] == shared.get("of") or entry["verdict"] == "supported":
                     entry["limit"].append(shared)
-    for entries in ops.values():
-        for entry in entries:
-            if not _near(entry.get("when")) or any(_far(one) for one in entry["limit"]):
-                entry["far"] = True
     return ops
 
 
@@ -145,12 +141,8 @@ _NEAR = frozenset({
 })  # fmt: skip
 
 
-def _far(limit: Mapping[str, Any]) -> bool:
-    """Whether a limit looks further than the node's own types, shapes and attributes: at weights, neighbours, names."""
-    return not (_near(limit["require"]) and _near(limit["when"]))
-
-
 def _near(tree: Tree) -> bool:
+    """Whether a condition looks only at the node's own types, shapes and attributes: at no weights, no names."""
     if not isinstance(tree, list):
         return True
     if tree[0] in ("graph", "inside", "inner_ops", "given_back", "captures", "ranks_meet") or (
@@ -188,6 +180,10 @@ def _limit(raw: Mapping[str, Any], where: str, place: str, sources: Mapping[str,
     made["text"] = raw.get("opaque") or raw["require"]
     made["require"] = None if made["opaque"] else _parsed(raw["require"], where, f"{place}require")
     made["when"] = _parsed(raw["when"], where, f"{place}when") if "when" in raw else None
+    if not made["opaque"] and _near(made["require"]) and _near(made["when"]):
+        condition = repr((made["require"], made["when"]))
+        made["near"] = blake2b(condition.encode(), digest_size=9).hexdigest()
+        made["of_settings"] = "'env'" in condition
     made.setdefault("otherwise", "fallback")
     made.setdefault("say", made["text"])
     _cited(made, where, place, sources)

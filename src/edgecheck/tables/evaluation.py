@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -51,7 +52,7 @@ def _and(tree: Tree, scope: Scope) -> Any:
         value = holds(operand, scope)
         if value is False:
             return False
-        if isinstance(value, Unknown):
+        if value is not True:
             unknown = unknown or value
     return unknown or True
 
@@ -62,7 +63,7 @@ def _or(tree: Tree, scope: Scope) -> Any:
         value = holds(operand, scope)
         if value is True:
             return True
-        if isinstance(value, Unknown):
+        if value is not False:
             unknown = unknown or value
     return unknown or False
 
@@ -103,15 +104,15 @@ def _power(a: Any, b: Any) -> Any:
 
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
     "/": _divide,
     "//": lambda a, b: a // b if b else Unknown("a division by zero"),
     "%": lambda a, b: a % b if b else Unknown("a division by zero"),
@@ -155,14 +156,13 @@ def _lists_equal(left: Any, right: Any, head: str) -> Any:
 def _operand(tree: Tree, scope: Scope) -> Any:
     head, key = tree
     node = scope.node
-    what = f"{head} {key}"
     tensors = node.inputs if head == "input" else node.outputs
-    if isinstance(key, str):
+    if type(key) is str:
         if head == "output" or key not in node.input_names:
-            return Absent(what)
+            return Absent(f"{head} {key}")
         key = node.input_names.index(key)
     tensor = tensors[key] if -len(tensors) <= key < len(tensors) else None
-    return Absent(what) if tensor is None else tensor
+    return Absent(f"{head} {tree[1]}") if tensor is None else tensor
 
 
 def _attribute(tree: Tree, scope: Scope) -> Any:
@@ -223,11 +223,9 @@ def _verdict(node: Node, scope: Scope) -> str | Unknown:
 
 def _get(tree: Tree, scope: Scope) -> Any:
     tensor = _known(tree[1], scope)
-    if isinstance(tensor, Unknown):
-        return tensor
-    if not isinstance(tensor, Tensor):
-        return Unknown(f"{words(tree[1])} is no tensor")
-    return tensor_field(tensor, tree[2], scope.edges)
+    if type(tensor) is Tensor:
+        return tensor_field(tensor, tree[2], scope.edges)
+    return tensor if type(tensor) is Unknown else Unknown(f"{words(tree[1])} is no tensor")
 
 
 def _index(tree: Tree, scope: Scope) -> Any:
@@ -254,7 +252,8 @@ def _slice(tree: Tree, scope: Scope) -> Any:
 
 
 def _list(tree: Tree, scope: Scope) -> Any:
-    return _all_known(tree[1:], scope)
+    values = tree[1:]
+    return values if _TREES.isdisjoint(map(type, values)) else _all_known(values, scope)
 
 
 def _for(tree: Tree, scope: Scope) -> Any:
@@ -283,7 +282,7 @@ def _values(loop: Tree, items: Sequence[Any], scope: Scope) -> Iterator[Any]:
             bound[variable] = item
             wanted = _and([None, *tests], scope) if tests else True
             if wanted is not False:
-                yield wanted if isinstance(wanted, Unknown) else _known(body, scope)
+                yield _known(body, scope) if wanted is True else wanted
     finally:
         scope.bound = before
 
@@ -295,7 +294,7 @@ def _quantified(every: bool, loop: Tree, scope: Scope) -> Any:
         return items
     unknown = None
     for value in _values(loop, _deciding(loop, items), scope):
-        if isinstance(value, Unknown):
+        if type(value) is Unknown:
             unknown = unknown or value
         elif bool(value) is not every:
             return not every

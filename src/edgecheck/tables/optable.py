@@ -30,6 +30,8 @@ class Limit:
     when: Tree = None
     of: str | None = None  # asked only of nodes with this verdict: "fallback", "supported"
     probes: tuple[str, ...] = ()
+    near: str = ""  # a digest of the condition, where it looks at no weights, names or neighbours: twins share it
+    of_settings: bool = False  # a near one that asks of the target's version or settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,6 @@ class Entry:
     help: str | None = None
     probes: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
-    far: bool = False  # a limit looks at weights or neighbours: equal nodes need not get equal verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +82,8 @@ class OpTable:
     same_processor: bool = False  # what falls back runs on the same processor: a crossing costs next to nothing
     stored_sizes: bool = False  # an input's open dimensions have the sizes that the file stores below them
     falls_to: str | None = None  # TARGET@VERSION: what runs the nodes that fall back; it may refuse them
-    far: bool = False  # as of an entry, for `limits`
     _entries: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     _cited: dict[str, str] = field(default_factory=dict)
-
-    def near(self, op: str) -> bool:
-        """Whether nodes of equal attributes, types and shapes get equal verdicts."""
-        return not self.far and not any(entry.far for entry in self.entries(op))
 
     def entries(self, op: str) -> tuple[Entry, ...]:
         """The alternatives for an op; empty when the table does not list it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from edgecheck.model.graph import Graph, Node, Tensor
@@ -39,7 +40,8 @@ class Edges:
     results: Mapping[int, tuple[Tensor, ...]] = field(default_factory=dict)  # of each graph, by its number
 
     @classmethod
-    def of(cls, graphs: Sequence[Graph]) -> Edges:
+    @lru_cache(maxsize=2)  # a model, and the same with its stored sizes: every target asks
+    def of(cls, graphs: tuple[Graph, ...]) -> Edges:
         producer: dict[int, Node] = {}
         consumers: dict[int, list[Node]] = {}
         for graph in graphs:
@@ -76,6 +78,8 @@ class Scope:
     edges: Edges
     verdict: Callable[[Node], str] | None = None  # of another node on the same target
     bound: dict[str, Any] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)  # near limits known to hold for nodes of the same signature
+    point: str = ""  # the target's version and settings, for limits that ask of them
 
 
 def tensor_field(tensor: Tensor, name: str, edges: Edges) -> Any:
@@ -99,8 +103,9 @@ def tensor_field(tensor: Tensor, name: str, edges: Edges) -> Any:
             return getattr(tensor, name)
         case _:
             value = getattr(tensor, name)
-            what = {"dtype": "dtype", "rank": "rank"}.get(name, "size")
-            return Unknown(f"the {what} of '{tensor.name}' is not known") if value is None else value
+            if value is not None:
+                return value
+            return Unknown(f"the {name if name in {'dtype', 'rank'} else 'size'} of '{tensor.name}' is not known")
 
 
 def _quantization_field(tensor: Tensor, name: str) -> Any:
