@@ -126,12 +126,13 @@ def ask(
             child.wait()
         if done < len(models):
             errors.seek(0)
-            last = errors.read().decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-            raise EdgecheckError(
-                f"the oracle {oracle} stopped in {python} after {done} of {len(models)} models: {last[0]}",
-                code=3,
-                help="`edgecheck doctor` shows and repairs the environments",
-            )
+            raise _stopped(oracle, f"in {python} after {done} of {len(models)} models", errors.read())
+
+
+def _stopped(oracle: str, where: str, errors: bytes) -> EdgecheckError:
+    last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+    help = "`edgecheck doctor` shows and repairs the environments"
+    return EdgecheckError(f"the oracle {oracle} stopped {where}: {last[0]}", code=3, help=help)
 
 
 def serve(oracle: str, answers: int) -> None:

@@ -11,7 +11,7 @@ from edgecheck.errors import FormatError
 from edgecheck.model.graph import Node, Tensor
 from edgecheck.tables.functions import FUNCTIONS
 from edgecheck.tables.phrases import Tree, words
-from edgecheck.tables.scope import LARGEST_VALUE, Absent, Scope, Unknown, tensor_field
+from edgecheck.tables.scope import LARGEST_VALUE, NAMES, Absent, Scope, Unknown, tensor_field
 
 
 def evaluate(tree: Tree, scope: Scope) -> Any:
@@ -375,22 +375,6 @@ _HEADS: dict[str, Callable[[Tree, Scope], Any]] = {
     "call": _call,
     "var": lambda t, s: s.bound[t[1]],
     "held": lambda t, _: t[1],
-    **dict.fromkeys(
-        (
-            "inputs",
-            "outputs",
-            "op",
-            "op_version",
-            "graph",
-            "arity",
-            "named",
-            "inside",
-            "inner_ops",
-            "given_back",
-            "captures",
-            "ranks_meet",
-        ),
-        _name,
-    ),
+    **dict.fromkeys(NAMES, _name),
     **dict.fromkeys((*_BINARY, "not in"), _binary),
 }

@@ -11,6 +11,7 @@ import ast
 import re
 
 from edgecheck.tables.phrases import Tree
+from edgecheck.tables.scope import NAMES
 
 FIELDS = frozenset(
     {
@@ -95,22 +96,6 @@ PLAIN_FUNCTIONS = frozenset(
     }
 )
 FUNCTIONS = TENSOR_FUNCTIONS | PLAIN_FUNCTIONS
-NAMES = frozenset(
-    {
-        "inputs",
-        "outputs",
-        "op",
-        "op_version",
-        "graph",
-        "arity",
-        "named",
-        "inside",
-        "inner_ops",
-        "given_back",
-        "captures",
-        "ranks_meet",
-    }
-)
 LONGEST = 4000  # characters of one limit
 
 _TOKEN = re.compile(

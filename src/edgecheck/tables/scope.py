@@ -11,6 +11,12 @@ from edgecheck.model.graph import Graph, Node, Tensor
 
 LARGEST_VALUE = 65_536  # elements of a constant, or numbers of a range, that a limit looks at
 
+#: Bare names of the language: of the node, its graph, and the graphs within it.
+NAMES = frozenset({
+    "inputs", "outputs", "op", "op_version", "graph", "arity", "named", "inside", "inner_ops", "given_back", "captures",
+    "ranks_meet",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
