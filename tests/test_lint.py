@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,23 @@ def test_a_fact_without_a_place_fails_the_lint(tmp_path):
             file.write(seeded)
         with pytest.raises(TableError, match="has its place"):
             compile_folder(tmp_path)
+
+
+def test_a_checkout_s_bundle_is_made_again_when_a_table_or_its_compiler_is_newer(tmp_path, monkeypatch):
+    """A pull that brings another compiled form must not meet the bundle of the old one."""
+    made, table = tmp_path / "bundle.jsonl", tmp_path / "targets" / "one.toml"
+    table.parent.mkdir()
+    for file in (table, made):
+        file.write_text("")
+    monkeypatch.setattr(bundle, "BUNDLE", made)
+    newest = max(path.stat().st_mtime for path in Path(bundle.__file__).parent.glob("*.py"))
+
+    def stale_at(bundle_made: float, table_changed: float) -> bool:
+        os.utime(made, (bundle_made, bundle_made))
+        for path in (table, table.parent):
+            os.utime(path, (table_changed, table_changed))
+        return bundle._stale(tmp_path)
+
+    assert not stale_at(newest + 20, newest + 10)
+    assert stale_at(newest + 20, newest + 30)
+    assert stale_at(newest - 10, newest - 20)

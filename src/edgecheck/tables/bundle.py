@@ -176,7 +176,7 @@ class _Ops(Mapping[str, list[Mapping[str, Any]]]):
 
 @cache
 def _opened() -> tuple[dict[str, Any], _Body]:
-    """Index and body; in a source checkout the bundle is made again when a table is newer."""
+    """Index and body; in a source checkout the bundle is made again when a table, or what compiles it, is newer."""
     folder = source_folder()
     if folder is not None and _stale(folder):
         write(folder)
@@ -201,6 +201,7 @@ def _stale(folder: Path) -> bool:
         *folder.glob("evidence/*.jsonl"),
         folder / "devices.toml",
         folder / "targets",
+        *Path(__file__).parent.glob("*.py"),
     ]
     return any(path.stat().st_mtime_ns > made for path in files if path.exists())
 
