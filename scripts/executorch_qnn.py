@@ -149,11 +149,6 @@ def limits_of(op: str) -> Iterator[Limit]:
     )  # fmt: skip
 
 
-BFLOAT16 = Limit(
-    id="bfloat16", require='all(t.dtype != "bfloat16" for t in inputs + outputs)', otherwise="rejected",
-    source="builders:node_visitor.py", help="export in float32 or float16",
-    say="QNN has no bfloat16: a builder raises, and nothing is lowered",
-)  # fmt: skip
 STATIC = Limit(
     id="static-shape", require="all(static(t) for t in inputs + outputs)", source="measured",
     say="HTP takes no open dimensions", help="export without dynamic_shapes",
@@ -173,6 +168,10 @@ def limit(id: str, require: str, say: str, source: str, otherwise: str = "fallba
     return Limit(id=id, require=require, say=say, source=f"builders:{source}", otherwise=otherwise, help=help)
 
 
+BFLOAT16 = limit(
+    "bfloat16", 'all(t.dtype != "bfloat16" for t in inputs + outputs)',
+    "QNN has no bfloat16: a builder raises, and nothing is lowered", "node_visitor.py", "rejected", "export in float32 or float16",
+)  # fmt: skip
 LAST = "or attr.dim == in[0].rank - 1"
 WEIGHTS = limit(
     "constant-weights", f"(const(in[1]) or in[1].producer in {_DEQUANTIZE}) and (len(inputs) < 3 or const(in[2]) or in[2].producer in {_DEQUANTIZE})",

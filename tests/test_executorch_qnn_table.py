@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,23 +10,17 @@ from edgecheck.check import check, point
 from edgecheck.oracles import ask
 from edgecheck.probing import asking, evidence, making
 from edgecheck.probing.programs import model_of
-from edgecheck.tables.compiled import compile_table
-from edgecheck.tables.optable import from_compiled
+from probe_evidence import table
+from program_calls import said
 
 ROOT = Path(__file__).parents[1]
 TARGET = "executorch-qnn"
 EVIDENCE = ROOT / "op_tables" / "evidence" / "executorch-qnn-1.5.1.jsonl"
 
 
-@cache
-def table():
-    path = ROOT / "op_tables" / "targets" / f"{TARGET}.toml"
-    return from_compiled(*compile_table(tomllib.loads(path.read_text()), where=path.name))
-
-
 def test_the_table_says_what_the_compiler_did():
     rows = [row for row in evidence.read(EVIDENCE) if not row.get("differs")]
-    at = point(table())
+    at = point(table(TARGET))
     said = [(check(model_of(row), at)[0], row) for row in rows]
     wrong = [
         f"{row['op']} {row['probe']}: {one.verdict} for {row['verdict']}"
@@ -44,19 +36,6 @@ def test_the_table_says_what_the_compiler_did():
 MEASURED = 220
 
 
-def said(op, inputs, outputs, attrs):
-    """(verdict, limit) of one call; `inputs` are (name, dtype, shape, constant)."""
-    spec = {
-        "n": [one[0] for one in inputs],
-        "i": [list(one[1:]) for one in inputs],
-        "a": attrs,
-        "r": [[]] * len(outputs),
-    }
-    spec["o"] = [[dtype, shape, 0] for dtype, shape in outputs]
-    one = check(model_of({"op": op, "spec": spec}), point(table()))[0]
-    return one.verdict, one.limit
-
-
 @pytest.mark.parametrize(
     ("op", "dtype", "shape", "answer"),
     [
@@ -68,20 +47,20 @@ def said(op, inputs, outputs, attrs):
     ],
 )
 def test_dimensions_and_types(op, dtype, shape, answer):
-    assert said(op, [("self", dtype, shape, 0)], [(dtype, shape)], {}) == answer
+    assert said(TARGET, op, [("self", dtype, shape, 0)], [(dtype, shape)], {}) == answer
 
 
 @pytest.mark.parametrize(("size", "answer"), [(8, ("supported", None)), (7, ("rejected", "whole-windows"))])
 def test_an_average_over_windows_of_two_sizes_stops_the_lowering(size, answer):
     inputs, out = [("self", "float32", [1, 3, size, size], 0)], [("float32", [1, 3, 2, 2])]
-    assert said("aten.adaptive_avg_pool2d.default", inputs, out, {"output_size": [2, 2]}) == answer
+    assert said(TARGET, "aten.adaptive_avg_pool2d.default", inputs, out, {"output_size": [2, 2]}) == answer
 
 
 @pytest.mark.parametrize(("constant", "answer"), [(1, ("supported", None)), (0, ("rejected", "constant-weights"))])
 def test_the_weights_of_a_convolution_are_constants(constant, answer):
     inputs = [("input", "float32", [1, 3, 6, 6], 0), ("weight", "float32", [4, 3, 3, 3], constant)]
     attrs = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
-    assert said("aten.conv2d.default", inputs, [("float32", [1, 4, 4, 4])], attrs) == answer
+    assert said(TARGET, "aten.conv2d.default", inputs, [("float32", [1, 4, 4, 4])], attrs) == answer
 
 
 @pytest.mark.parametrize(
@@ -89,7 +68,7 @@ def test_the_weights_of_a_convolution_are_constants(constant, answer):
 )
 def test_a_softmax_is_over_the_last_dimension_or_the_channels(dim, answer):
     inputs, out = [("self", "float32", [1, 3, 4, 4], 0)], [("float32", [1, 3, 4, 4])]
-    assert said("aten.softmax.int", inputs, out, {"dim": dim}) == answer
+    assert said(TARGET, "aten.softmax.int", inputs, out, {"dim": dim}) == answer
 
 
 @pytest.mark.slow

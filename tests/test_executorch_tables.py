@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -14,19 +13,13 @@ from edgecheck.model import formats
 from edgecheck.model.graph import Node, Tensor
 from edgecheck.probing import asking, making
 from edgecheck.probing.programs import described, model_of
-from edgecheck.tables.compiled import compile_table
-from edgecheck.tables.optable import from_compiled
+from probe_evidence import table
+from program_calls import said
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "cases" / "programs"
 EVIDENCE = ROOT / "op_tables" / "evidence" / "executorch-1.5.1.jsonl"
 MEASURED = {"executorch-xnnpack": 500, "executorch-vulkan": 480, "executorch-coreml": 240, "executorch-ethos-u": 190}
-
-
-@cache
-def table(target):
-    path = ROOT / "op_tables" / "targets" / f"{target}.toml"
-    return from_compiled(*compile_table(tomllib.loads(path.read_text()), where=path.name))
 
 
 def rows(target):
@@ -128,19 +121,6 @@ def test_a_tensor_that_is_given_twice_is_described_so():
     assert spec["u"] == [0, 0]
     one = check(model_of({"op": node.op, "spec": spec}), point(table("executorch-xnnpack")))[0]
     assert (one.verdict, one.limit) == ("fallback", "two-tensors")
-
-
-def said(target, op, inputs, outputs, attrs, **more):
-    """(verdict, limit) of one call; `inputs` are (name, dtype, shape, constant)."""
-    spec = {
-        "n": [one[0] for one in inputs],
-        "i": [list(one[1:]) for one in inputs],
-        "a": attrs,
-        "r": [[]] * len(outputs),
-    }
-    spec["o"] = [[dtype, shape, 0] for dtype, shape in outputs]
-    one = check(model_of({"op": op, "spec": spec | more}), point(table(target)))[0]
-    return one.verdict, one.limit
 
 
 @pytest.mark.parametrize(("length", "verdict"), [(16000, ("supported", None)), (48000, ("fallback", "texture"))])

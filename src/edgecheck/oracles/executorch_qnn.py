@@ -38,6 +38,8 @@ _CUSTOM = 0  # QNN_DEVICE_CONFIG_OPTION_CUSTOM
 _loaded: list[Any] = []
 
 Found = dict[str, tuple[str, str]]
+#: Of a node, the names of the nodes of the file that it came from.
+Origins = Callable[[Any], set[str]]
 
 
 def ready() -> bool:
@@ -146,9 +148,7 @@ def _spec(soc: str, quantised: bool) -> Any:
 
 
 @contextmanager
-def going_on(
-    origins: Callable[[Any], set[str]], sentence: Callable[[Exception], str]
-) -> Iterator[tuple[Found, list[Part]]]:
+def going_on(origins: Origins, sentence: Callable[[Exception], str]) -> Iterator[tuple[Found, list[Part]]]:
     """While this holds, a builder that raises refuses its node only, and a part that is not compiled is empty.
 
     Given are (verdict, reason) of the nodes of the file at which a builder raised, or which were kept whole for the
@@ -156,21 +156,47 @@ def going_on(
     """
     from executorch.backends.qualcomm.partition.qnn_partitioner import QnnOperatorSupport
     from executorch.backends.qualcomm.qnn_preprocess import QnnBackend
-    from executorch.exir.backend.backend_details import PreprocessResult
     from executorch.exir.program import _program as lowering
 
-    builders: Found = {}
+    refused: Found = {}
     parts: list[Part] = []
+
+    def refuse(node: Any, why: str) -> None:
+        refused.update(dict.fromkeys(origins(node), ("rejected", why)))
+
+    def fail(program: Any, spec: Any, error: Exception) -> None:
+        parts.extend(_that_fail(program, spec, origins, sentence(error)))
+
     asked, compiled = QnnOperatorSupport.is_node_supported, QnnBackend.preprocess_multimethod
     last_check = lowering._sanity_check_graph_for_non_decomp_ops
+    QnnOperatorSupport.is_node_supported = _asking(asked, lambda node, error: refuse(node, sentence(error)))
+    QnnBackend.preprocess_multimethod = staticmethod(_compiling(compiled, fail))
+    lowering._sanity_check_graph_for_non_decomp_ops = _checking(lowering.aten_to_edge, refuse)
+    try:
+        yield refused, parts
+    finally:
+        lowering._sanity_check_graph_for_non_decomp_ops = last_check
+        QnnOperatorSupport.is_node_supported = asked
+        QnnBackend.preprocess_multimethod = staticmethod(compiled)
+
+
+def _asking(asked: Callable[..., Any], refuse: Callable[[Any, Exception], None]) -> Callable[..., bool]:
+    """The partitioner's question of a node; where a builder raises, the node is refused."""
 
     def is_node_supported(self: Any, modules: Any, node: Any) -> bool:
         try:
             return bool(asked(self, modules, node))
         except Exception as error:  # whatever a builder raises is its answer
             self.nodes_to_wrappers.clear()
-            builders.update(dict.fromkeys(origins(node), ("rejected", sentence(error))))
+            refuse(node, error)
             return False
+
+    return is_node_supported
+
+
+def _compiling(compiled: Callable[..., Any], fail: Callable[[Any, Any, Exception], None]) -> Callable[..., Any]:
+    """The compiling of each part on its own; one that fails is empty."""
+    from executorch.exir.backend.backend_details import PreprocessResult
 
     def preprocess_multimethod(programs: Any, specs: Any) -> Any:
         (name, several), found = next(iter(programs.items())), []
@@ -179,29 +205,26 @@ def going_on(
             try:
                 found += compiled({name: [one]}, {name: [spec]})[name]
             except Exception as error:  # whatever the compiler raises is its answer
-                parts.extend(_that_fail(before, spec, origins, sentence(error)))
+                fail(before, spec, error)
                 found.append(PreprocessResult(processed_bytes=b""))
         return {name: found}
 
+    return preprocess_multimethod
+
+
+def _checking(edge: Callable[[Any], Any], refuse: Callable[[Any, str], None]) -> Callable[..., None]:
+    """The last look at what was kept whole for the backend; a node that it did not take is refused."""
+
     def check(name: str, made: Any, kept: Any, asks: Any, generate_error: bool = False, **more: Any) -> None:
-        whole = {lowering.aten_to_edge(op) for op in kept} if generate_error else set()
+        whole = {edge(op) for op in kept} if generate_error else set()
         for node in made.graph.nodes:
             if node.op == "call_function" and node.target in whole and (asks is None or asks(node)):
-                why = f"RuntimeError: {node.target.__name__} was not decomposed or delegated"
-                builders.update(dict.fromkeys(origins(node), ("rejected", why)))
+                refuse(node, f"RuntimeError: {node.target.__name__} was not decomposed or delegated")
 
-    lowering._sanity_check_graph_for_non_decomp_ops = check
-    QnnOperatorSupport.is_node_supported = is_node_supported
-    QnnBackend.preprocess_multimethod = staticmethod(preprocess_multimethod)
-    try:
-        yield builders, parts
-    finally:
-        lowering._sanity_check_graph_for_non_decomp_ops = last_check
-        QnnOperatorSupport.is_node_supported = asked
-        QnnBackend.preprocess_multimethod = staticmethod(compiled)
+    return check
 
 
-def _that_fail(program: Any, spec: Any, origins: Callable[[Any], set[str]], said: str) -> Iterator[Part]:
+def _that_fail(program: Any, spec: Any, origins: Origins, said: str) -> Iterator[Part]:
     """The parts of a delegate's program, no operator of one reads what another makes, that are not compiled alone."""
     from executorch.backends.qualcomm.serialization.qc_schema import QnnExecuTorchBackendType
     from executorch.backends.qualcomm.utils.qnn_manager_lifecycle import get_current_qnn_manager
@@ -246,7 +269,7 @@ def _compiles(manager: Any, wrappers: list[Any]) -> bool:
     return len(made) > 0
 
 
-def adopted(made: list[Any], program: Any, origins: Callable[[Any], set[str]]) -> dict[Any, set[str]]:
+def adopted(made: list[Any], program: Any, origins: Origins) -> dict[Any, set[str]]:
     """Nodes that a pass made without naming a source, and the nodes of the file that they take the place of.
 
     Such nodes hang together; of what no made node names, it is what stands in the file next to the sources around them.
