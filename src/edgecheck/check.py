@@ -86,17 +86,29 @@ _FAR = 32  # nodes between one that is judged and one whose verdict it waits for
 
 def check(model: Model, target: TargetPoint) -> list[NodeVerdict]:
     """A verdict for every node of every graph, in the file's order."""
-    fed = with_stored_sizes(model) if target.table.stored_sizes else model
+    fed = _as_fed(model, target)
     if fed is model:
         return _check(model, target)
-    return [_fed(one, node) for one, node in zip(_check(fed, target), model.nodes, strict=True)]
+    remedy = _RESIZE if target.table.stored_sizes else None
+    return [_fed(one, node, remedy) for one, node in zip(_check(fed, target), model.nodes, strict=True)]
 
 
-def _fed(found: NodeVerdict, node: Node) -> NodeVerdict:
+def _as_fed(model: Model, target: TargetPoint) -> Model:
+    """The model with the sizes that the engine takes where the file leaves some open."""
+    if target.table.stored_sizes:
+        return with_stored_sizes(model)
+    if target.table.folds_sizes and model.format == "onnx":
+        from edgecheck.model.formats.onnx_sizes import with_known_sizes  # its rules are many: not for every check
+
+        return with_known_sizes(model)
+    return model
+
+
+def _fed(found: NodeVerdict, node: Node, remedy: str | None) -> NodeVerdict:
     """The verdict on the file's own node; a refusal of sizes that are stored below open ones says what to do."""
     if found.node is node or found.verdict != "rejected":
         return replace(found, node=node)
-    return replace(found, node=node, help=found.help or _RESIZE)
+    return replace(found, node=node, help=found.help or remedy)
 
 
 _RESIZE = (

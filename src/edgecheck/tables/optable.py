@@ -81,6 +81,7 @@ class OpTable:
     facts: int
     same_processor: bool = False  # what falls back runs on the same processor: a crossing costs next to nothing
     stored_sizes: bool = False  # an input's open dimensions have the sizes that the file stores below them
+    folds_sizes: bool = False  # ONNX: an open batch is 1, and what sizes alone decide a constant
     falls_to: str | None = None  # TARGET@VERSION: what runs the nodes that fall back; it may refuse them
     _entries: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     _cited: dict[str, str] = field(default_factory=dict)

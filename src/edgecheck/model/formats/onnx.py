@@ -41,11 +41,12 @@ def read(path: Path) -> Model:
         format=FORMAT,
         sha256=sha256(buffer),
         graphs=graphs,
-        metadata=_metadata(proto, builder.overridable) | {"static_inputs": _static_inputs(graphs)},
+        metadata=_metadata(proto, builder.overridable) | {"static_inputs": static_inputs(graphs)},
     )
 
 
-def _static_inputs(graphs: Sequence[Graph]) -> bool | None:
+def static_inputs(graphs: Sequence[Graph]) -> bool | None:
+    """Whether every size of the inputs that are read is known; None where one has no shape at all."""
     read = {id(tensor) for graph in graphs for node in graph.nodes for tensor in node.inputs}
     shapes = [one.shape for one in graphs[0].inputs if not one.const and id(one) in read]
     known = [shape for shape in shapes if shape is not None]
