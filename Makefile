@@ -18,7 +18,7 @@ environments: $(SET_UP) ## the frameworks' locked environments (torch, tf, tflit
 	$(RUN)edgecheck doctor --make torch,tf,tflite-runtime
 
 oracles: $(SET_UP) ## the locked environments of the compilers that decide op support, for test-all
-	$(RUN)edgecheck doctor --make vela,tflm,tf-gpu-analyzer,ort-webgpu,ort-qnn,litert-npu,openvino,ncnn,mnn,rknn,nncase,executorch
+	$(RUN)edgecheck doctor --make vela,mlia,tflm,tf-gpu-analyzer,ort-webgpu,ort-qnn,litert-npu,openvino,ncnn,mnn,rknn,nncase,executorch
 	$(RUN)python scripts/fetch_browser.py
 	$(RUN)python scripts/fetch_kotlin.py
 

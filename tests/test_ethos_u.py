@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 import tflite_file
+from edgecheck import oracles
 from edgecheck.check import check, point
 from edgecheck.model.formats.tflite import read
 from edgecheck.model.graph import Graph, Model, Node, Quantization, Tensor
 from edgecheck.oracles import tflite_probe, vela
+from edgecheck.probing import asking, making
 from edgecheck.tables.functions import after, before, made_with, shape1, shape4
 from edgecheck.tables.scope import Edges, Scope, Unknown
 from probe_evidence import Agreement, compare, evidence, fresh, table
@@ -280,3 +282,20 @@ def test_vela_itself_on_fresh_probes(target: str) -> None:
     agreement = fresh(target, "vela", seed=77, count=200, ops=ops)
     assert len(agreement.false_supported) <= 2, agreement.false_supported  # mutants may be no TFLite at all
     assert agreement.placed >= 0.98
+
+
+@pytest.mark.slow
+def test_mlia_agrees_on_what_the_tensorflow_converter_wrote_and_knows_no_newer_operator(
+    models_dir: Path, tmp_path: Path
+) -> None:
+    witness = asking.witness("mlia", "ethos-u55")
+    nabu = next(models_dir.rglob("okay_nabu.tflite"))
+    square = {"t": "int8", "s": [1, 4, 4], "q": [0.5, 0]}
+    options = {"adj_x": False, "adj_y": False, "asymmetric_quantize_inputs": False}
+    product = {"op": "BATCH_MATMUL", "i": [square, square], "o": [square], "a": options}
+    files = [nabu, *making.write([product], "tflite", tmp_path)]
+    first, second = oracles.ask("mlia", witness.python, [one for one in files if one], "ethos-u55")
+    ours = [one.verdict for one in check(read(nabu), point(table("ethos-u55")))]
+    assert [one.verdict for one in first.answers] == ours
+    assert [(one.verdict, one.reason) for one in second.answers] == [("fallback", "CPU only operator")]
+    assert verdict("ethos-u55", product) == ("supported", None)  # as Vela itself compiles it

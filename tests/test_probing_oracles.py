@@ -22,8 +22,8 @@ QUICK = {
     ("litert_xnnpack", "litert-xnnpack"): 20,
     ("ort_cpu", "ort-cpu"): 40,
 }
-#: What is asked about is no file of one operator there: tests of their own.
-OTHERWISE = ("coreml_registry", "executorch")
+#: What is asked about is no file of one operator there, or nothing is stored (mlia): tests of their own.
+OTHERWISE = ("coreml_registry", "executorch", "mlia")
 REST = [
     (oracle, target)
     for oracle in asking.names()

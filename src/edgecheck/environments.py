@@ -24,7 +24,7 @@ NAMES = ("torch", "tf")
 #: Made on demand: an older runtime, and the oracles that decide op support.
 ORACLES = (
     "tflite-runtime", "vela", "tflm", "tf-gpu-analyzer", "ort-webgpu", "executorch", "openvino", "ncnn", "mnn", "rknn",
-    "nncase", "ort-qnn", "litert-npu", "litert10", "litert14", "litert21", "tensorflow212",
+    "nncase", "ort-qnn", "litert-npu", "mlia", "litert10", "litert14", "litert21", "tensorflow212",
 )  # fmt: skip
 
 #: Installed with pip before the lock: pip finds a CPU build where one is configured, uv does not look there.
@@ -39,6 +39,7 @@ PROOF = {
     "tf": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "coremltools"),
     "tflite-runtime": ("tflite_runtime",),
     "vela": ("ethosu.vela",),
+    "mlia": ("mlia.backend.vela", "ethosu.vela"),
     "tflm": ("tflite_micro",),
     "tf-gpu-analyzer": ("tensorflow",),
     "ort-qnn": ("onnxruntime", "onnxruntime_qnn"),

@@ -22,7 +22,7 @@ NEEDS = ("ethos-u-vela",)
 TARGETS = ("ethos-u55", "ethos-u65", "ethos-u85")
 SECONDS = 240.0
 
-_CONFIGS = {"ethos-u55": "ethos-u55-128", "ethos-u65": "ethos-u65-256", "ethos-u85": "ethos-u85-256"}
+CONFIGS = {"ethos-u55": "ethos-u55-128", "ethos-u65": "ethos-u65-256", "ethos-u85": "ethos-u85-256"}
 _WARNING = re.compile(
     r"Warning \(supported operators\) operator: (?P<op>\w+), ofm: '(?P<ofm>.*?)'\n(?P<why>(?:.+\n?)*)", re.MULTILINE
 )
@@ -57,13 +57,13 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     """One answer for each operator; `settings["config"]` is the accelerator configuration."""
     import tempfile
 
-    ops = list(_operators(model.read_bytes()))
+    ops = list(operators(model.read_bytes()))
     with tempfile.TemporaryDirectory() as folder:
-        config = settings.get("config") or _CONFIGS[target]
+        config = settings.get("config") or CONFIGS[target]
         ran = isolated(lambda: _compile(model, config, folder), seconds=SECONDS)
         if ran.value != 0:
             return _refused(ops, ran.failure or f"vela ended with {ran.value}")
-        placed = list(_operators(Path(folder, f"{model.stem}_vela.tflite").read_bytes()))
+        placed = list(operators(Path(folder, f"{model.stem}_vela.tflite").read_bytes()))
         known = {name for op in ops for name in op.outputs}
         cpu = Counter(_renamed(op, known).key for op in placed if op.op != "CUSTOM:ethos-u")
     reasons = _reasons(ran.text)
@@ -137,7 +137,7 @@ def _refusal(op: _Op, failure: str, *, alone: bool) -> tuple[str, str]:
     return "rejected", failure
 
 
-def _operators(data: bytes) -> Iterator[_Op]:
+def operators(data: bytes) -> Iterator[_Op]:
     """Every operator of a TFLite file, with the names of its tensors."""
     from ethosu.vela.tflite.BuiltinOperator import BuiltinOperator
     from ethosu.vela.tflite.Model import Model
