@@ -240,3 +240,12 @@ def test_no_refusal_is_without_a_reason(models_dir, target, name):
     assert refused
     assert all(one.reason and one.evidence for one in refused)
     assert all(one.reason for one in found.verdicts if one.verdict == "unknown")
+
+
+def test_what_qualcomms_compiler_leaves_to_the_cpu_ends_the_gate(models_dir, capsys):
+    """ai-hub-models#51, as a list of silent fallbacks tells it: part of a model left the Snapdragon's NPU, without a word."""
+    path = next(models_dir.rglob("nmp.tflite"))
+    assert main(["check", str(path), "--target", "litert-qualcomm"]) == 1
+    printed = capsys.readouterr().out
+    assert "EXPAND_DIMS falls back on litert-qualcomm: the plugin has no builder for EXPAND_DIMS" in printed
+    assert main(["check", str(path), "--target", "litert-cpu@2.3.0"]) == 0
