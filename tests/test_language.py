@@ -229,6 +229,9 @@ LIMITS = st.recursive(
         ("2 in [(a if a >= 0 else a + 4) for a in value(in[0])]", "2 in input 0's values"),
         ("sum([1 for t in inputs]) == 2", "sum(1 for t in inputs) == 2"),
         ("len([1 for t in inputs if t.rank > 1]) == 2", "number of 1 for t in inputs == 2"),
+        ("unit_type(in[0]) == 'int8'", "input 0's type on the engine == 'int8'"),
+        ("before(in[0]).rank > 2", "the first input of what makes input 0's rank > 2"),
+        ("made_with(in[1], 'axis') == 0", "axis of what makes input 1 == 0"),
     ],
 )
 def test_a_list_in_words(text, said):

@@ -66,6 +66,20 @@ def test_a_bundled_table_is_clean(target):
     assert list(lint(one, vocabulary.of(one.format))) == []
 
 
+@pytest.mark.parametrize("target", bundle.targets())
+def test_what_is_cited_can_be_found(target):
+    """Of every source, as a report cites it: a package at its version, a repository at its commit, or an address."""
+    one = bundle.load(target)
+    for name, source in one.sources.items():
+        first, second = next(
+            pair for pair in (("package", "version"), ("repo", "commit"), ("url", "title")) if pair[0] in source
+        )
+        cited = one.cite(f"{name}:place")
+        assert cited.startswith(source[first]), cited
+        assert source[second][:10] in cited, cited
+        assert cited.endswith(":place")
+
+
 def test_a_fact_without_a_place_fails_the_lint(tmp_path):
     """Seeded into a copy of a real table: an op, and a limit."""
     import shutil

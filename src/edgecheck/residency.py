@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from edgecheck.check_findings import place
 from edgecheck.findings import Finding
+from edgecheck.model.cost import size
 from edgecheck.model.graph import Model, Node
 from edgecheck.results import NodeVerdict, Partition, TargetPoint
 from edgecheck.tables.scope import Edges
@@ -23,7 +24,7 @@ def findings(
         return
     yield from _left_out(model, target, verdicts, made, device)
     if made.islands >= PING_PONG:
-        crossing = "" if made.crossing_bytes is None else f", {_amount(made.crossing_bytes)} crossing in one inference"
+        crossing = "" if made.crossing_bytes is None else f", {size(made.crossing_bytes)} crossing in one inference"
         yield Finding(
             rule="EC201",
             severity="warning",
@@ -85,11 +86,3 @@ def _between(edges: Edges, node: Node, made: Partition) -> bool:
 
 def _on(node: Node, made: Partition) -> bool:
     return (node.graph, node.index) in made.island_of
-
-
-def _amount(number: int) -> str:
-    """`1.2 MB`."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number} bytes"

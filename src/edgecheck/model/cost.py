@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edgecheck.model.graph import DTYPE_BITS, Graph, Model, Node, Tensor
 from edgecheck.model.macs import LARGEST, macs
 
-__all__ = ["Cost", "cost", "macs"]
+__all__ = ["Cost", "cost", "macs", "size"]
 
 _LOOPS = frozenset({"WHILE", "STABLEHLO_WHILE", "Loop", "Scan", "while_loop", "nn::loop"})
 _HANDLES = frozenset({"resource", "variant"})  # a handle to state that lives elsewhere
@@ -22,6 +22,14 @@ _NO_WEIGHTS: Mapping[str, tuple[int, ...]] = {
     "Resize": (1, 2), "Upsample": (1,), "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "Pad": (1, 2),
     "QLinearConv": (1, 2, 4, 5, 6, 7), "QLinearMatMul": (1, 2, 4, 5, 6, 7),
 }  # fmt: skip
+
+
+def size(number: int) -> str:
+    """Bytes in binary units: `1.2 MiB`."""
+    for unit, sign in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if number >= unit:
+            return f"{number / unit:.3g} {sign}"
+    return f"{number} B"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

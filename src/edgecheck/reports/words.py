@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgecheck.findings import Finding
+from edgecheck.model import cost
 from edgecheck.model.cost import Cost
 
 #: Control characters, and what XML cannot hold: a file chooses the names in it, and they reach terminals and CI logs.
@@ -41,12 +42,7 @@ def amount(number: int | None, unit: str = "") -> str:
 
 def size(number: int | None) -> str:
     """Bytes in binary units; None as `unknown`."""
-    if number is None:
-        return "unknown"
-    for unit, sign in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if number >= unit:
-            return f"{number / unit:.3g} {sign}"
-    return f"{number} B"
+    return "unknown" if number is None else cost.size(number)
 
 
 def share(part: float | None) -> str:

@@ -112,11 +112,12 @@ class OpTable:
         source = self.sources.get(name)
         if source is None:
             return reference
-        origin = (
-            f"{source['package']} {source['version']}"
-            if "package" in source
-            else f"{source.get('repo', '')}@{str(source.get('commit', ''))[:10]}"
-        )
+        if "package" in source:
+            origin = f"{source['package']} {source.get('version', '')}".strip()
+        elif "repo" in source:
+            origin = "@".join((source["repo"], *filter(None, [source.get("commit", "")[:10]])))
+        else:
+            origin = f"{source['url']} ({' '.join(source[key] for key in ('title', 'version') if key in source)})"
         where = " ".join(part for part in (origin, str(source.get("path") or source.get("command") or "")) if part)
         return f"{where}:{place}" if place else where
 

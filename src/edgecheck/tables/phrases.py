@@ -55,7 +55,18 @@ def _of(owner: str, field: str) -> str:
     return f"{owner} {field}" if owner.endswith("'") else f"{owner}'s {field}"
 
 
-_PROPERTIES = {"rank": "rank", "dtype": "dtype", "size": "size", "shape": "shape", "value": "values", "scalar": "value"}
+_PROPERTIES = {
+    "rank": "rank", "dtype": "dtype", "size": "size", "shape": "shape", "value": "values", "scalar": "value",
+    "shape1": "stored shape", "shape4": "shape in four dimensions", "origin": "stored dtype",
+    "unit_type": "type on the engine", "unit_scale": "scale on the engine",
+    "unit_zero_point": "zero point on the engine",
+}  # fmt: skip
+#: Functions that lead from a tensor to what stands beside it.
+_PATHS = {
+    "before": "the first input of what makes {}", "after": "the first output of what reads {}",
+    "made_from": "the inputs of what makes {}", "read_into": "the outputs of what reads {}",
+    "siblings": "the inputs of what reads {}", "made_with": "{1} of what makes {0}",
+}  # fmt: skip
 
 
 def _call(name: str, *arguments: Tree) -> str:
@@ -65,6 +76,8 @@ def _call(name: str, *arguments: Tree) -> str:
         return f"number of {words(arguments[0])}"
     if name in _PROPERTIES and len(arguments) == 1:
         return _of(words(arguments[0]), _PROPERTIES[name])
+    if name in _PATHS:
+        return _PATHS[name].format(words(arguments[0]), *arguments[1:])
     return f"{name.replace('_', ' ')}({', '.join(map(words, arguments))})"
 
 
@@ -77,6 +90,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "maker_supported": ("is made by an operator that runs here", "is made by an operator that does not run here"),
     "of_model": ("is an input or output of the model", "is no input or output of the model"),
     "per_channel": ("is quantised per channel", "is not quantised per channel"),
+    "unit_per_channel": ("is quantised per channel on the engine", "is quantised per tensor on the engine"),
     "quantized": ("is quantised", "is not quantised"),
     "readers_supported": ("is read by operators that run here", "is read by an operator that does not run here"),
     "sparse": ("is sparse", "is not sparse"),
