@@ -18,14 +18,14 @@ _RUNS = ("If", "Loop", "Scan", "SequenceMap")  # operators with graphs of their 
 
 @lru_cache(maxsize=1)
 def with_known_sizes(model: Model) -> Model:
-    """The model, its inputs' open first dimensions 1 and what follows from them inferred again.
+    """The model; its inputs' open first dimensions are 1 where no other is open, and what follows is inferred again.
 
-    Where no other dimension is open, numbers that follow from sizes alone are constants, and the operators that make
-    them no readers of their inputs any more.
+    Numbers that follow from constants and sizes alone are constants then, and the operators that make them no readers
+    of their inputs any more. Where other dimensions are open too, that holds of what follows from constants alone.
     """
     shapes = {id(t): t.shape for t in model.graphs[0].inputs}
-    batches = {key: (1, *shape[1:]) for key, shape in shapes.items() if shape and shape[0] is None}
     folds = all(shape is not None and None not in shape[1:] for shape in shapes.values())
+    batches = {key: (1, *shape[1:]) for key, shape in shapes.items() if folds and shape and shape[0] is None}
     fed = _Fed(model, batches, folds=folds)
     graphs = tuple(fed.graph(graph) for graph in model.graphs)
     return replace(model, graphs=graphs, metadata={**model.metadata, "static_inputs": static_inputs(graphs)})
@@ -49,6 +49,7 @@ class _Fed:
         self.model, self.folds = model, folds
         self.values: dict[int, Value] = {}
         self.tensors: dict[int, Tensor] = {}
+        self.sized: set[int] = set()  # what comes from sizes
         for tensor in model.graphs[0].inputs:
             self._value(tensor).shape = given.get(id(tensor), tensor.shape)
         self._walk(model.graphs[0])
@@ -69,8 +70,10 @@ class _Fed:
                 conclude(call, [[self._value(t) for t in one.outputs] for one in inner])
             elif since and not node.subgraphs:
                 infer(call)
+            sized = node.op in ("Shape", "Size") or any(id(t) in self.sized for t in node.inputs)
             for tensor, found in zip(node.outputs, call.out, strict=True):
                 if tensor is not None:
+                    self.sized |= {id(tensor)} if sized else set()
                     value = self._value(tensor)
                     value.known, value.shape = found.known, refine(tensor.shape, found.shape)
 
@@ -83,7 +86,8 @@ class _Fed:
     def _tensor(self, tensor: Tensor) -> Tensor:
         """The tensor itself where nothing more is known of it; numbers that follow from sizes are a constant."""
         value = self.values.get(id(tensor))
-        known = _whole(value) if value is not None and self.folds and tensor.data is None else None
+        settled = tensor.data is None and (self.folds or id(tensor) not in self.sized)
+        known = _whole(value) if value is not None and settled else None
         if value is None or (known is None and value.shape == tensor.shape):
             return tensor
         if id(tensor) not in self.tensors:
