@@ -2,13 +2,13 @@
 
 A piece keeps the operator's own tensors: constants, quantisation, variables, shape signatures. Before it stands only
 what an engine folds into it or what no input can carry: DEQUANTIZE and DENSIFY of constants, VAR_HANDLE. An operator
-that runs other subgraphs keeps them all. Not exact where a decision depends on neighbours (fusion, control flow).
+that runs other subgraphs keeps those. Not exact where a decision depends on neighbours (fusion, control flow).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,8 +122,7 @@ def _content(
     piece.subgraphs = [main]
     if _runs_subgraphs(used[-1]):
         _add_subgraphs(source, piece, used[-1])
-    else:
-        _own_codes(piece, used)
+    _own_codes(piece, [op for one in piece.subgraphs for op in (one.operators if one.operators is not None else ())])
     return packed(s, piece)
 
 
@@ -170,22 +169,38 @@ def _options(operator: Any) -> list[Any]:
 
 
 def _add_subgraphs(source: Any, piece: Any, operator: Any) -> None:
-    """Every subgraph of the source behind the piece's own; the operator's and theirs are renumbered by one."""
+    """The subgraphs that the operator runs, and those that they run, behind the piece's own; renumbered."""
+    kept = sorted(_reached(source, operator, set()))
+    places = {number: place for place, number in enumerate(kept, 1)}
     first = len(piece.buffers)
     piece.buffers += source.buffers
-    for graph in copy.deepcopy(source.subgraphs):
+    for graph in copy.deepcopy([source.subgraphs[number] for number in kept]):
         for tensor in graph.tensors:
             tensor.buffer = tensor.buffer + first if tensor.buffer else 0
         for one in graph.operators if graph.operators is not None else []:
-            _renumber(one)
+            _renumber(one, places)
         piece.subgraphs.append(graph)
     operator.builtinOptions = copy.copy(operator.builtinOptions)
     operator.builtinOptions2 = copy.copy(getattr(operator, "builtinOptions2", None))
-    _renumber(operator)
+    _renumber(operator, places)
 
 
-def _renumber(operator: Any) -> None:
+def _reached(source: Any, operator: Any, found: set[int]) -> set[int]:
+    """The numbers of the subgraphs that run where the operator does."""
+    for options in _options(operator):
+        for number in [int(getattr(options, name)) for name in _SUBGRAPHS if hasattr(options, name)]:
+            if 0 <= number < len(source.subgraphs) and number not in found:
+                found.add(number)
+                inner = source.subgraphs[number].operators
+                for one in [] if inner is None else inner:
+                    _reached(source, one, found)
+    return found
+
+
+def _renumber(operator: Any, places: Mapping[int, int]) -> None:
+    """`places`: the new number of each subgraph that is kept; one that does not exist stays out of reach."""
     for options in _options(operator):
         for name in _SUBGRAPHS:
             if hasattr(options, name):
-                setattr(options, name, getattr(options, name) + 1)
+                number = int(getattr(options, name))
+                setattr(options, name, places.get(number, number + len(places) + 1 if number >= 0 else number))

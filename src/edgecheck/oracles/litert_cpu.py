@@ -22,6 +22,7 @@ from typing import Any
 from edgecheck.oracles import Answer, Ran, isolated
 from edgecheck.oracles.cut import Piece, cut
 from edgecheck.oracles.tflite_probe import schema
+from edgecheck.oracles.tflite_sizes import stored_for_open
 
 NAME = "ai-edge-litert"
 ENVIRONMENT = "tf"
@@ -49,11 +50,6 @@ RUNTIMES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _BUILTIN_WITHOUT_DELEGATES = 3  # OpResolverType of the interpreter's Python API
-#: What a kernel says of sizes that do not fit each other.
-_SIZES = re.compile(
-    r"dims->data|accum_dim|output_batch_size|num_input_elements|SizeOfDimension|NumElements|HaveSameShapes|Dims\(i"
-    r"|computed_input_|even split|must sum to the dimension|number of elements overflowed"
-)
 _CULPRIT = re.compile(r"Node number (\d+) \(")
 _NOT_ONE = ("DIV", "FLOOR_DIV", "FLOOR_MOD")  # their second input may not be zero
 _NO_KERNEL = re.compile(
@@ -152,7 +148,7 @@ def _answer(piece: Piece, runtime: str, *, alone: bool = False) -> Answer:
     else:
         content = piece.content
         verdict, reason = judged(isolated(lambda: _run(content, piece.op, runtime), seconds=SECONDS))
-        if verdict == "rejected" and not alone and _SIZES.search(reason) and _is_variable(content):
+        if verdict == "rejected" and not alone and stored_for_open(content, reason):
             verdict, reason = "invalid", f"the sizes stored for variable dimensions: {reason}"
         culprit = _CULPRIT.search(reason)
         if verdict == "rejected" and culprit and int(culprit[1]) < _operators(content) - 1:
@@ -163,13 +159,6 @@ def _answer(piece: Piece, runtime: str, *, alone: bool = False) -> Answer:
 def _operators(content: bytes) -> int:
     """How many a piece has: before its own stands only what makes constants."""
     return _counts(content)[1]
-
-
-def _is_variable(content: bytes) -> bool:
-    """Whether an input has a dimension that the file leaves open; what it stores there is not what the model has."""
-    graph = schema().Model.GetRootAs(content, 0).Subgraphs(0)
-    inputs = [graph.Tensors(graph.Inputs(place)) for place in range(graph.InputsLength())]
-    return any(one.ShapeSignature(place) < 0 for one in inputs for place in range(one.ShapeSignatureLength()))
 
 
 def judged(ran: Ran) -> tuple[str, str]:

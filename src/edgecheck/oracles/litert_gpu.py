@@ -20,6 +20,7 @@ from typing import Any
 
 from edgecheck.oracles import Answer, Ran, isolated, mldrift
 from edgecheck.oracles.cut import Piece, cut
+from edgecheck.oracles.tflite_sizes import stored_for_open
 
 NAME = "ai-edge-litert"
 ENVIRONMENT = "tf"
@@ -47,11 +48,13 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     )
     pieces = cut(model)
     said = _all_judged([(piece.op, piece.content) for piece in pieces if piece.content is not None], driver)
-    return [_answer(piece, said) for piece in pieces]
+    return [_answer(piece, said, alone=len(pieces) == 1) for piece in pieces]
 
 
-def _answer(piece: Piece, said: Iterator[tuple[str, str]]) -> Answer:
+def _answer(piece: Piece, said: Iterator[tuple[str, str]], *, alone: bool) -> Answer:
     verdict, reason = next(said) if piece.content is not None else ("inconclusive", "it cannot be cut out of its model")
+    if verdict == "rejected" and not alone and stored_for_open(piece.content, reason):
+        verdict, reason = "invalid", f"the sizes stored for variable dimensions: {reason}"
     return Answer(graph=piece.graph, index=piece.index, op=piece.op, verdict=verdict, reason=reason)
 
 

@@ -9,7 +9,7 @@ operators asked one by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,16 @@ from typing import Any
 from edgecheck.oracles import Answer, isolated
 from edgecheck.oracles.cut import Piece, cut
 from edgecheck.oracles.tflite_probe import schema
+from edgecheck.oracles.tflite_sizes import stored_for_open
 
 NAME = "ai-edge-litert"
 ENVIRONMENT = "tf"
 NEEDS = ("ai-edge-litert", "flatbuffers", "numpy")
 TARGETS = ("litert-xnnpack",)
 
+#: Types that the delegate computes nothing in: such a tensor without memory has a size that only a run tells.
+_FOREIGN = (2, 4, 6, 15)  # int32, int64, bool, uint32
+_HANDLES = (13, 14)  # resource, variant: the runtime takes them for Python objects, and dies of a look at one
 _CALLING = (118, 119, 129, 206, 209)  # IF, WHILE, CALL_ONCE, STABLEHLO_COMPOSITE, STABLEHLO_CASE
 _UNPREPARED = "not delegated, and not prepared"
 _REFUSED = re.compile(r"Node number (\d+) \((\w+)\) failed to prepare")
@@ -86,6 +90,8 @@ def _answer(piece: Piece, found: Sequence[str] | None, *, alone: bool) -> Answer
         verdict, reason = _alone(piece.content)
     if found and not found[0] and (verdict == "supported" or (found[1] == _UNPREPARED and verdict != "rejected")):
         verdict, reason = "fallback", "not delegated in its model"
+    if verdict == "rejected" and not alone and stored_for_open(piece.content, reason):
+        verdict, reason = "invalid", f"the sizes stored for variable dimensions: {reason}"
     by_readers = piece.op == "VAR_HANDLE" or (piece.op in ("DEQUANTIZE", "DENSIFY") and verdict == "supported")
     if found is None and not alone and by_readers:
         verdict, reason = "inconclusive", "its readers decide, and their model was not built"
@@ -123,8 +129,16 @@ def _placement(content: bytes) -> dict[str, tuple[str, str]]:
     outputs = {d["index"] for d in interpreter.get_output_details()}
     own = [step for step in steps if step.op != "DELEGATE"]
     islands = [step for step in steps if step.op == "DELEGATE"]
-    placed = delegated(own, islands, outputs, lambda number: _allocated(interpreter, number))
-    prepared = [all(_allocated(interpreter, number) for number in step.outputs) for step in own]
+    graph = schema().Model.GetRootAs(content, 0).Subgraphs(0)
+    types = [graph.Tensors(number).Type() for number in range(graph.TensorsLength())]
+    foreign = {number for number, kind in enumerate(types) if kind in _FOREIGN}
+    handles = {number for number, kind in enumerate(types) if kind in _HANDLES}
+
+    def allocated(number: int) -> bool:
+        return number in handles or _allocated(interpreter, number)
+
+    placed = delegated(own, islands, outputs, allocated, foreign)
+    prepared = [all(map(allocated, step.outputs)) for step in own]
     return {str(i): _judged(i, placed[i], prepared[i], refusal) for i in range(len(own))}
 
 
@@ -157,13 +171,18 @@ def _refused_whole(content: bytes, error: str) -> dict[str, tuple[str, str]]:
 
 
 def delegated(
-    own: Sequence[_Step], islands: Sequence[_Step], graph_outputs: set[int], allocated: Callable[[int], bool]
+    own: Sequence[_Step],
+    islands: Sequence[_Step],
+    graph_outputs: set[int],
+    allocated: Callable[[int], bool],
+    foreign: Container[int] = (),
 ) -> list[bool]:
     """Which of the graph's own nodes lie inside the delegate's islands, which are known only by their edges.
 
     A node that makes an island's output is inside. Any other node is inside when everything that reads it is, and no
     island takes it as an input; where nobody reads it, when the interpreter gave its output no memory. A node without
-    outputs is inside when it reads what exists only inside, or nothing but what an island takes.
+    outputs is inside when it reads what exists only inside, or nothing but what an island takes; not where it reads a
+    tensor of a type that the delegate computes nothing in (`foreign`).
     """
     given = {number for island in islands for number in island.inputs}
     made = {number for island in islands for number in island.outputs}
@@ -177,7 +196,10 @@ def delegated(
         step = own[index]
         if not step.outputs:
             hidden = [n for n in step.inputs if n in produced and n not in made and not allocated(n)]
-            inside[index] = bool(hidden) or (bool(step.inputs) and all(n in given | produced for n in step.inputs))
+            own_types = not any(n in foreign for n in step.inputs)
+            inside[index] = own_types and (
+                bool(hidden) or (bool(step.inputs) and all(n in given | produced for n in step.inputs))
+            )
         elif any(number in made for number in step.outputs):
             inside[index] = True
         elif not any(number in given or number in graph_outputs for number in step.outputs):
