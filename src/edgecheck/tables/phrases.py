@@ -115,7 +115,7 @@ _PHRASES: dict[str, Callable[..., str]] = {
     "given_back": lambda: "an input of its graph is also an output",
     "captures": lambda: "its graphs read constants of the graph around them",
     "ranks_meet": lambda: "its graphs end in the same ranks",
-    "graph": lambda: "graph",
+    "graph": lambda: "its graph's number",
     "get": lambda owner, field: _of(words(owner), field.replace("_", " ")),
     "index": lambda items, place: f"{words(items)}[{words(place)}]",
     "slice": _slice,
