@@ -251,7 +251,9 @@ def test_a_limit_of_the_whole_target_is_one_cause_for_all_operators():
     ops = ["ADD", "MUL", "SUB", "DIV", "ABS", "ADD", "EXP", "SIN"]
     one = model(*(node(op, index=i, inputs=[loose]) for i, op in enumerate(ops)))
     target = checking.point(table(limit + listed))
-    found = list(findings(one, target, checking.check(one, target), rewrites=lambda op: ["by-hand"] * (op == "SIN")))
+    found = list(
+        findings(one, target, checking.check(one, target), rewrites=lambda node, why: ["by-hand"] * (node.op == "SIN"))
+    )
     assert [(f.message, f.count, f.help) for f in found] == [
         (
             "ADD, MUL, SUB and 2 more operators fall back on toy: input 0 has dynamic dimensions [?, 8]; "

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgecheck.model.formats import read
 from edgecheck.rewrites import onnx as plugin
 
 RNG = numpy.random.default_rng(7)
@@ -195,6 +196,7 @@ def test_the_same_numbers_without_the_operator(tmp_path, rewrite, case):
     old = case[0]
     op = f"{old.domain}::{old.op_type}" if old.domain else old.op_type
     assert rewrite in plugin.offers(op)
+    assert rewrite == plugin.DEFINITION or rewrite in plugin.hints(read(path).graphs[0].nodes[0], "")
     alike = (old.op_type, len(old.input), list(old.attribute))
     still = [one for one in new.graph.node if (one.op_type, len(one.input), list(one.attribute)) == alike]
     assert not still or rewrite == "variadic-as-pairs"
@@ -203,6 +205,13 @@ def test_the_same_numbers_without_the_operator(tmp_path, rewrite, case):
     for one, two in zip(was, now, strict=True):
         assert one.shape == two.shape
         numpy.testing.assert_allclose(two, one, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("op", ["Reshape", "Pad"])
+def test_no_rewrite_is_promised_that_would_find_nothing_to_do(tmp_path, op):
+    name = {"Reshape": "allowzero-left-out", "Pad": "pad-mode-written"}[op]
+    (case,) = [one for one in LEFT[name] if not one[0].attribute or one[0].attribute[0].name == "mode"][:1]
+    assert plugin.hints(read(saved(tmp_path / "m.onnx", case)).graphs[0].nodes[0], "") == ()
 
 
 @pytest.mark.parametrize(("rewrite", "case"), cases(LEFT))

@@ -13,6 +13,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgecheck.model.formats.tflite import read
 from edgecheck.oracles import tflite_probe
 from edgecheck.rewrites import tflite as plugin
 from edgecheck.runtimes import litert
@@ -181,6 +182,7 @@ def main(folder):
             "fits": bool(fits),
             "rewritten": done,
             "offered": rewrite in plugin.offers(spec["op"]),
+            "promised": rewrite in plugin.hints(read(path).graphs[0].nodes[0], "it needs a bias"),
         }
         if done:
             feeds = inputs(path)

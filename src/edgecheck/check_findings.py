@@ -24,7 +24,7 @@ def findings(
     verdicts: Sequence[NodeVerdict],
     *,
     device: str | None = None,
-    rewrites: Callable[[str], Sequence[str]] = lambda op: (),
+    rewrites: Callable[[Node, str], Sequence[str]] = lambda node, why: (),
 ) -> Iterator[Finding]:
     """One finding per cause, worst first, with its number of nodes.
 
@@ -94,11 +94,11 @@ def _named(kinds: Sequence[str], most: int) -> str:
 
 
 def _rewritable(
-    group: Sequence[NodeVerdict], target: TargetPoint, rewrites: Callable[[str], Sequence[str]]
+    group: Sequence[NodeVerdict], target: TargetPoint, rewrites: Callable[[Node, str], Sequence[str]]
 ) -> str | None:
-    ops = dict.fromkeys(one.node.op for one in group if one.verdict != "unknown")
-    names = list(dict.fromkeys(name for op in ops for name in rewrites(op)))
-    it = "it" if len(ops) == 1 else "some of them"
+    offered = [rewrites(one.node, one.reason or "") for one in group if one.verdict != "unknown"]
+    names = list(dict.fromkeys(name for of_one in offered for name in of_one))
+    it = "some of them" if not all(offered) else "it" if len(group) == 1 else "them"
     return f"`edgecheck fix --target {target.table.id}` may rewrite {it} ({', '.join(names)})" if names else None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,7 @@ from edgecheck.errors import EdgecheckError, FormatError
 from edgecheck.findings import Finding
 from edgecheck.model.cost import cost, macs
 from edgecheck.model.formats import read
-from edgecheck.model.graph import Model
+from edgecheck.model.graph import Model, Node
 from edgecheck.partition import partition
 from edgecheck.results import CheckedModel, CheckedTarget
 from edgecheck.selection import ModelFile, Selection, bundled
@@ -97,7 +97,7 @@ def refuse_idle(names: Sequence[str], checked: Sequence[CheckedModel]) -> None:
 def check_model(model: Model, chosen: Sequence[Selection]) -> CheckedModel:
     """A model already read, on the given points."""
     targets = []
-    rewrites = partial(_rewrites, model.format)
+    rewrites = _rewrites(model.format)
     for one in chosen:
         verdicts = tuple(check(model, one.point))
         made = partition(model, verdicts, partial(macs, dynamic=1), taken=one.point.table.partition)
@@ -114,12 +114,13 @@ def check_model(model: Model, chosen: Sequence[Selection]) -> CheckedModel:
     )
 
 
-def _rewrites(format: str, op: str) -> tuple[str, ...]:
-    """The rewrites of one operator that `edgecheck fix` knows."""
+@cache
+def _rewrites(format: str) -> Callable[[Node, str], Sequence[str]]:
+    """What names the rewrites of `edgecheck fix` that may fit a node, refused for a reason."""
     if find_spec(f"edgecheck.rewrites.{format}") is None:
-        return ()
-    named: tuple[str, ...] = import_module(f"edgecheck.rewrites.{format}").named(op)
-    return named
+        return lambda node, why: ()
+    hints: Callable[[Node, str], Sequence[str]] = import_module(f"edgecheck.rewrites.{format}").hints
+    return hints
 
 
 def _file_findings(model: Model) -> Iterator[Finding]:

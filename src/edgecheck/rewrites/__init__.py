@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgecheck.model.graph import Node
+
 
 class Rewriter(Protocol):
     """What a module in this folder offers."""
@@ -32,8 +34,8 @@ class Rewriter(Protocol):
     def offers(self, op: str) -> tuple[str, ...]:
         """Names of the rewrites that take such a node."""
 
-    def named(self, op: str) -> tuple[str, ...]:
-        """Those that were made for this operator: what a check's help line may promise to try."""
+    def hints(self, node: Node, why: str) -> tuple[str, ...]:
+        """Those made for such an operator that may fit a node refused for the reason `why`: for a check's help."""
 
     def whole(self, metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:
         """Those of `WHOLE` that may help where operators are refused for these reasons, the likeliest first."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgecheck.model.graph import Node
 from edgecheck.rewrites import onnx_layout, onnx_patterns  # noqa: F401 - they register their rules
 from edgecheck.rewrites.onnx_build import Builder, Known, inner_names
 from edgecheck.rewrites.onnx_operators import RULES
@@ -27,14 +28,15 @@ SAYS = {
 LARGEST = 1 << 20  # elements of a folded constant
 
 
-def named(op: str) -> tuple[str, ...]:
-    """Rewrites made for this operator."""
-    return RULES.named(op)
+def hints(node: Node, why: str) -> tuple[str, ...]:
+    """See `Rewriter`."""
+    return RULES.hints(node, why)
 
 
 def offers(op: str) -> tuple[str, ...]:
     """Rewrites of this operator; last ONNX's own definition, which exists for many."""
-    return named(op) if "::" in op else (*named(op), DEFINITION)
+    own = RULES.named(op)
+    return own if "::" in op else (*own, DEFINITION)
 
 
 def whole(metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgecheck.rewrites import fits
 from edgecheck.rewrites.onnx_build import Builder
 from edgecheck.rewrites.onnx_operators import rule
 
@@ -27,7 +28,14 @@ def _split(b: Builder) -> bool:
     return True
 
 
-@rule("reshape-instead", "Squeeze", "Unsqueeze", "Flatten", says="a reshape to the size that is known")
+@rule(
+    "reshape-instead",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    fits=fits.known_sizes,
+    says="a reshape to the size that is known",
+)
 def _reshape(b: Builder) -> bool:
     shape = b.shape(b.y)
     if shape is None:
@@ -36,7 +44,7 @@ def _reshape(b: Builder) -> bool:
     return True
 
 
-@rule("depth-to-space-by-reshape", "DepthToSpace", says="reshape, transpose, reshape")
+@rule("depth-to-space-by-reshape", "DepthToSpace", fits=fits.image, says="reshape, transpose, reshape")
 def _depth_to_space(b: Builder) -> bool:
     shape = b.shape(b.x)
     size = int(b.attrs.get("blocksize", 0))
@@ -51,7 +59,7 @@ def _depth_to_space(b: Builder) -> bool:
     return True
 
 
-@rule("space-to-depth-by-reshape", "SpaceToDepth", says="reshape, transpose, reshape")
+@rule("space-to-depth-by-reshape", "SpaceToDepth", fits=fits.image, says="reshape, transpose, reshape")
 def _space_to_depth(b: Builder) -> bool:
     shape = b.shape(b.x)
     size = int(b.attrs.get("blocksize", 0))
@@ -107,7 +115,7 @@ def _ordered(b: Builder, name: str, letters: str, order: list[str]) -> str:
     return name if list(letters) == order else b.add("Transpose", name, perm=[letters.index(one) for one in order])
 
 
-@rule("gather-as-slice", "Gather", says="a slice, for one constant index")
+@rule("gather-as-slice", "Gather", fits=fits.one_index, says="a slice, for one constant index")
 def _gather(b: Builder) -> bool:
     shape, index = b.shape(b.x), b.value(b.input(1))
     if shape is None or index is None or index.size != 1 or index.ndim > 1 or b.opset < 10:
@@ -120,7 +128,12 @@ def _gather(b: Builder) -> bool:
     return True
 
 
-@rule("allowzero-left-out", "Reshape", says="the same reshape without allowzero, which only a size of 0 would need")
+@rule(
+    "allowzero-left-out",
+    "Reshape",
+    fits=fits.allows_zero,
+    says="the same reshape without allowzero, which only a size of 0 would need",
+)
 def _allowzero(b: Builder) -> bool:
     sizes = b.value(b.input(1)) if b.input(1) else None
     if not b.attrs.get("allowzero", 0) or sizes is None or not sizes.all():
@@ -129,7 +142,7 @@ def _allowzero(b: Builder) -> bool:
     return True
 
 
-@rule("pad-mode-written", "Pad", says="its mode in the file, the default too")
+@rule("pad-mode-written", "Pad", fits=fits.no_mode_written, says="its mode in the file, the default too")
 def _pad(b: Builder) -> bool:
     if "mode" in b.attrs:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgecheck.rewrites import fits
 from edgecheck.rewrites.onnx_build import Builder
 from edgecheck.rewrites.rules import Rules
 
@@ -113,7 +114,7 @@ def _log_sum_exp(b: Builder) -> bool:
     return True
 
 
-@rule("reduce-as-pool", "ReduceMean", says="a global average pool over height and width")
+@rule("reduce-as-pool", "ReduceMean", fits=fits.image, says="a global average pool over height and width")
 def _mean_as_pool(b: Builder) -> bool:
     shape = b.shape(b.x)
     if shape is None or len(shape) != 4 or b.axes(4) != [2, 3]:
@@ -135,7 +136,7 @@ def _pool_as_mean(b: Builder) -> bool:
     return True
 
 
-@rule("variadic-as-pairs", "Sum", "Max", "Min", says="one pair after the other")
+@rule("variadic-as-pairs", "Sum", "Max", "Min", fits=fits.three_or_more, says="one pair after the other")
 def _pairs(b: Builder) -> bool:
     names = list(b.node.input)
     if len(names) < 3:

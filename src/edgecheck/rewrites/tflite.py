@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
+from edgecheck.model.graph import Node
 from edgecheck.rewrites import tflite_layout  # noqa: F401 - registers its rules
 from edgecheck.rewrites.tflite_build import Builder
 from edgecheck.rewrites.tflite_operators import RULES
@@ -29,12 +30,12 @@ SAYS = {
 
 def offers(op: str) -> tuple[str, ...]:
     """Rewrites of this operator."""
-    return named(op)
-
-
-def named(op: str) -> tuple[str, ...]:
-    """Rewrites made for this operator."""
     return RULES.named(op)
+
+
+def hints(node: Node, why: str) -> tuple[str, ...]:
+    """See `Rewriter`."""
+    return RULES.hints(node, why)
 
 
 def whole(metadata: Mapping[str, Any], reasons: Sequence[str]) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from edgecheck.rewrites import fits
 from edgecheck.rewrites.tflite_build import Builder
 from edgecheck.rewrites.tflite_operators import rule
 
 
-@rule("reshape-instead", "EXPAND_DIMS", "SQUEEZE", says="a reshape to the size that is known")
+@rule("reshape-instead", "EXPAND_DIMS", "SQUEEZE", fits=fits.known_sizes, says="a reshape to the size that is known")
 def _reshape(b: Builder) -> bool:
     if not b.static(b.x) or not b.static(b.y):
         return False
@@ -14,7 +15,7 @@ def _reshape(b: Builder) -> bool:
     return True
 
 
-@rule("pack-as-concatenation", "PACK", says="reshapes and one concatenation")
+@rule("pack-as-concatenation", "PACK", fits=fits.known_sizes, says="reshapes and one concatenation")
 def _pack(b: Builder) -> bool:
     shape = b.shape(b.y)
     if b.options is None or not all(b.static(i) for i in (*b.inputs, b.y)):
@@ -26,7 +27,7 @@ def _pack(b: Builder) -> bool:
     return True
 
 
-@rule("unpack-as-slices", "UNPACK", says="one slice and one reshape for each part")
+@rule("unpack-as-slices", "UNPACK", fits=fits.known_sizes, says="one slice and one reshape for each part")
 def _unpack(b: Builder) -> bool:
     shape = b.shape(b.x)
     if b.options is None or not b.static(b.x) or not shape:
@@ -71,7 +72,7 @@ def _pieces(b: Builder, op: str) -> bool:
     return True
 
 
-@rule("strided-slice-as-slice", "STRIDED_SLICE", says="a slice, where every step is 1")
+@rule("strided-slice-as-slice", "STRIDED_SLICE", fits=fits.steps_of_one, says="a slice, where every step is 1")
 def _strided(b: Builder) -> bool:
     begin, strides = b.value(b.inputs[1]), b.value(b.inputs[3])
     options, shape = b.options, b.shape(b.x)
@@ -105,7 +106,7 @@ def _sizes(b: Builder, shape: list[int]) -> list[int] | None:
     return size if not remaining else None
 
 
-@rule("transpose-as-reshape", "TRANSPOSE", says="a reshape, where only axes of size 1 move")
+@rule("transpose-as-reshape", "TRANSPOSE", fits=fits.moves_only_ones, says="a reshape, where only axes of size 1 move")
 def _transpose(b: Builder) -> bool:
     order, shape = b.value(b.inputs[1]), b.shape(b.x)
     if order is None or not b.static(b.x) or len(order) != len(shape):
@@ -118,6 +119,7 @@ def _transpose(b: Builder) -> bool:
 
 
 @rule("ranks-made-equal", "ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "POW",
+      fits=fits.unequal_ranks,
       says="ones in front of the smaller input's sizes, as broadcasting reads them")  # fmt: skip
 def _ranks(b: Builder) -> bool:
     if len(b.inputs) != 2 or not all(b.static(i) for i in b.inputs):
@@ -134,7 +136,7 @@ def _ranks(b: Builder) -> bool:
     return True
 
 
-@rule("broadcast-as-tile", "BROADCAST_TO", says="a tile of the axes that grow")
+@rule("broadcast-as-tile", "BROADCAST_TO", fits=fits.known_sizes, says="a tile of the axes that grow")
 def _broadcast(b: Builder) -> bool:
     shape, wanted = b.shape(b.x), b.shape(b.y)
     if not b.static(b.x) or not b.static(b.y) or len(shape) > len(wanted) or 0 in wanted:
@@ -157,7 +159,12 @@ def _lookup(b: Builder) -> bool:
     return True
 
 
-@rule("slice-in-four-dimensions", "SLICE", says="a slice of fewer axes: one that stays whole joins the one before it")
+@rule(
+    "slice-in-four-dimensions",
+    "SLICE",
+    fits=fits.beyond_four_dimensions,
+    says="a slice of fewer axes: one that stays whole joins the one before it",
+)
 def _slice(b: Builder) -> bool:
     shape, out, begin = b.shape(b.x), b.shape(b.y), b.value(b.inputs[1])
     if begin is None or len(shape) < 5 or not b.static(b.x) or not b.static(b.y):

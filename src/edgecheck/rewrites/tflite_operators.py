@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from edgecheck.rewrites import fits
 from edgecheck.rewrites.rules import Rules
 from edgecheck.rewrites.tflite_build import Builder
 
@@ -11,7 +12,7 @@ RULES = Rules()
 rule = RULES.rule
 
 
-@rule("hard-swish-as-relu6", "HARD_SWISH", says="x * relu6(x + 3) / 6")
+@rule("hard-swish-as-relu6", "HARD_SWISH", fits=fits.floats, says="x * relu6(x + 3) / 6")
 def _hard_swish(b: Builder) -> bool:
     if not b.is_float(b.x):
         return False
@@ -21,7 +22,12 @@ def _hard_swish(b: Builder) -> bool:
     return True
 
 
-@rule("gelu-as-tanh", "GELU", says="x / 2 * (1 + tanh(0.798 * (x + 0.0447 x^3))), for a node that asks for that form")
+@rule(
+    "gelu-as-tanh",
+    "GELU",
+    fits=fits.approximate,
+    says="x / 2 * (1 + tanh(0.798 * (x + 0.0447 x^3))), for a node that asks for that form",
+)
 def _gelu(b: Builder) -> bool:
     if not b.is_float(b.x) or b.options is None or not b.options.approximate:
         return False
@@ -36,7 +42,7 @@ def _gelu(b: Builder) -> bool:
     return True
 
 
-@rule("square-as-product", "SQUARE", says="x * x")
+@rule("square-as-product", "SQUARE", fits=fits.floats, says="x * x")
 def _square(b: Builder) -> bool:
     if not b.is_float(b.x):
         return False
@@ -44,7 +50,7 @@ def _square(b: Builder) -> bool:
     return True
 
 
-@rule("squared-difference-by-parts", "SQUARED_DIFFERENCE", says="a difference times itself")
+@rule("squared-difference-by-parts", "SQUARED_DIFFERENCE", fits=fits.floats, says="a difference times itself")
 def _squared_difference(b: Builder) -> bool:
     if not b.is_float(b.x):
         return False
@@ -53,7 +59,7 @@ def _squared_difference(b: Builder) -> bool:
     return True
 
 
-@rule("power-as-product", "POW", says="x * x, for the exponent 2")
+@rule("power-as-product", "POW", fits=fits.constant_second, says="x * x, for the exponent 2")
 def _power(b: Builder) -> bool:
     exponent = b.value(b.inputs[1])
     if not b.is_float(b.x) or exponent is None or exponent.size != 1 or float(exponent.reshape(-1)[0]) != 2.0:
@@ -62,7 +68,7 @@ def _power(b: Builder) -> bool:
     return True
 
 
-@rule("negation-as-product", "NEG", says="x * -1")
+@rule("negation-as-product", "NEG", fits=fits.floats, says="x * -1")
 def _negation(b: Builder) -> bool:
     if not b.is_float(b.x):
         return False
@@ -70,7 +76,7 @@ def _negation(b: Builder) -> bool:
     return True
 
 
-@rule("leaky-relu-as-max", "LEAKY_RELU", says="max(x, alpha * x)")
+@rule("leaky-relu-as-max", "LEAKY_RELU", fits=fits.floats, says="max(x, alpha * x)")
 def _leaky(b: Builder) -> bool:
     alpha = float(b.options.alpha) if b.options is not None else 0.0
     if not b.is_float(b.x) or not 0 <= alpha <= 1:
@@ -80,7 +86,7 @@ def _leaky(b: Builder) -> bool:
     return True
 
 
-@rule("division-as-product", "DIV", says="a product with the reciprocal of a constant")
+@rule("division-as-product", "DIV", fits=fits.constant_second, says="a product with the reciprocal of a constant")
 def _division(b: Builder) -> bool:
     divisor = b.value(b.inputs[1])
     if not b.is_float(b.x) or divisor is None or not divisor.all():
@@ -90,7 +96,7 @@ def _division(b: Builder) -> bool:
     return True
 
 
-@rule("variadic-as-pairs", "ADD_N", says="one addition after the other")
+@rule("variadic-as-pairs", "ADD_N", fits=fits.floats, says="one addition after the other")
 def _add_n(b: Builder) -> bool:
     if not b.is_float(b.x) or len(b.inputs) < 2:
         return False
@@ -100,7 +106,7 @@ def _add_n(b: Builder) -> bool:
     return True
 
 
-@rule("mean-as-pool", "MEAN", says="an average pool over height and width")
+@rule("mean-as-pool", "MEAN", fits=fits.float_image, says="an average pool over height and width")
 def _mean(b: Builder) -> bool:
     shape, axes = b.shape(b.x), b.value(b.inputs[1])
     if len(shape) != 4 or axes is None or sorted(int(a) % 4 for a in axes.reshape(-1)) != [1, 2] or not b.static(b.x):
@@ -143,7 +149,12 @@ def _cut(shape: list[int], start: int, stop: int) -> tuple[list[int], list[int],
     return shape[:start], shape[start:stop], shape[stop:]
 
 
-@rule("log-softmax-by-parts", "LOG_SOFTMAX", says="x - max(x), less the logarithm of the sum of its exponentials")
+@rule(
+    "log-softmax-by-parts",
+    "LOG_SOFTMAX",
+    fits=fits.floats,
+    says="x - max(x), less the logarithm of the sum of its exponentials",
+)
 def _log_softmax(b: Builder) -> bool:
     shape = b.shape(b.x)
     if not b.is_float(b.x) or not shape or not b.static(b.x):
@@ -158,7 +169,9 @@ def _log_softmax(b: Builder) -> bool:
     return True
 
 
-@rule("l2-norm-by-parts", "L2_NORMALIZATION", says="x times the reciprocal root of its sum of squares")
+@rule(
+    "l2-norm-by-parts", "L2_NORMALIZATION", fits=fits.floats, says="x times the reciprocal root of its sum of squares"
+)
 def _l2(b: Builder) -> bool:
     shape = b.shape(b.x)
     if not b.is_float(b.x) or not shape or not b.static(b.x):
@@ -171,7 +184,9 @@ def _l2(b: Builder) -> bool:
     return True
 
 
-@rule("zero-bias-added", "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", says="a bias of zeros")
+@rule(
+    "zero-bias-added", "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", fits=fits.lacks_bias, says="a bias of zeros"
+)
 def _bias(b: Builder) -> bool:
     import numpy
 
@@ -202,6 +217,7 @@ def _bias_quantization(b: Builder) -> object:
     "dilation-through-batches",
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
+    fits=fits.dilates,
     says="space to batch, a plain convolution, batch to space",
 )
 def _dilation(b: Builder) -> bool:
@@ -248,7 +264,12 @@ def _array(rows: list[list[int]]) -> object:
     return numpy.array(rows, numpy.int32)
 
 
-@rule("arg-max-by-halves", "ARG_MAX", says="the index in each part of at most 127 channels, then the best part's")
+@rule(
+    "arg-max-by-halves",
+    "ARG_MAX",
+    fits=fits.wide,
+    says="the index in each part of at most 127 channels, then the best part's",
+)
 def _arg_max(b: Builder) -> bool:
     """First index of the largest: parts in order, and the first of equal parts wins, as in one ARG_MAX."""
     shape, axis = b.shape(b.x), b.value(b.inputs[1])

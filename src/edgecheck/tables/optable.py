@@ -117,7 +117,7 @@ class OpTable:
         elif "repo" in source:
             origin = "@".join((source["repo"], *filter(None, [source.get("commit", "")[:10]])))
         else:
-            origin = f"{source['url']} ({' '.join(source[key] for key in ('title', 'version') if key in source)})"
+            return f"{source['url']} {place}".strip()  # a colon behind it would be taken for a part of the address
         where = " ".join(part for part in (origin, str(source.get("path") or source.get("command") or "")) if part)
         return f"{where}:{place}" if place else where
 
