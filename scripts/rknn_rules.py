@@ -109,7 +109,7 @@ _NOT_OVER = "((exists(attr.axes) and {0} not in attr.axes and {1} not in attr.ax
 FITS = f"((in[0].shape[1] == 1 and {_NOT_OVER.format(1, -4)}) or (in[0].shape[0] == 1 and {_NOT_OVER.format(0, -5)}))"
 SOMETHING = f"in[0].rank not in 4..5 or {ONE_SIDED} or {TO_IMAGE} or in[0].size != out[0].size or (attr.keepdims == 0 and {image('in[0]')} % {LANE} == 0) or (exists(in[1]) and in[1].size == 0)"
 _SAME_ORDER = (
-    f"(in[0].rank == 4 and out[0].rank == 4 and (in[0].shape[3] == out[0].shape[3] or (in[0].shape[1] % {LANE} == 0 and out[0].shape[1] % {LANE} == 0)"
+    f"(in[0].rank == 4 and out[0].rank == 4 and (in[0].shape[3] == out[0].shape[3] or (in[0].shape[1] % {LANE} == 0 and out[0].shape[1] % {LANE} == 0 and {image('out[0]')} in [{image('in[0]')}, in[0].shape[3]])"
     " or [d for d in in[0].shape if d != 1] == [d for d in out[0].shape if d != 1]))"
 )
 #: What leaves an image, and what becomes one, may not have more pixels.
