@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
@@ -276,7 +277,7 @@ def _judge_of(said: str, node: Node, entry: Entry, target: TargetPoint, scope: S
 
 def _judge_limit(node: Node, limit: Limit, target: TargetPoint, scope: Scope) -> NodeVerdict | None:
     """None where the limit holds or does not apply."""
-    known = limit.near + scope.point if limit.of_settings else limit.near
+    known = intern(limit.near + scope.point) if limit.of_settings else limit.near
     if known in scope.held:
         return None
     left = _left(limit, scope)
