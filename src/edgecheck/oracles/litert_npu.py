@@ -43,6 +43,7 @@ _READ: Found = ("supported", "selected, and read by OpenVINO; the compiler for t
 _STILL: Found = ("invalid", "it reads constants alone: nothing flows into the graph")
 _DROPPED: Found = ("invalid", "the plugin drops the activation SIGN_BIT: the answer is about another operator")
 _DYNAMIC: Found = ("inconclusive", "what the compiler for the NPU makes of an unknown dimension was not asked")
+_MADE: Found = ("inconclusive", "not compiled with what makes its constants: which of them it was is not known")
 _NOT_CUT: Found = ("inconclusive", "it cannot be cut out of its model")
 _BY_OPENVINO = "OpenVINO: "
 _TOGETHER = 24  # operators in one model
@@ -184,6 +185,8 @@ def _alone(content: bytes, op: str, tool: Tool) -> Found:
     asked = fed or content
     found = tool.verdict(asked if stands_alone(asked) else together([asked]), op)
     compiled = found in (_COMPILED, _NOT_COMPILED, _READ) or found[1].startswith(_BY_OPENVINO)
+    if found == _NOT_COMPILED and schema().Model.GetRootAs(content, 0).Subgraphs(0).OperatorsLength() > 1:
+        return _MADE
     return _STILL if fed is None and compiled else _checked(content, found)
 
 
