@@ -48,8 +48,10 @@ DECOMPOSED = (
 )  # fmt: skip
 #: Operators that are held against the first of their functions alone.
 MAINLY = ("DequantizeLinear", "IsInf", "QuantizeLinear", "Slice")
-#: Operators whose first output may be left out.
-SKIPPED_OUTPUT = ("GRU", "LSTM")
+#: Operators whose output has a type of its own; of all others it is that of an input, or one that is always taken.
+OWN_OUTPUT = ("Cast", "DequantizeLinear", "QuantizeLinear")
+#: The ranks that hold for every tensor: the limit litert-rank-8 of the upper half says so.
+EVERY_RANK = (0, 8)
 _ROW = re.compile(r"^\| *(?P<op>\w+) *\| *(?P<opset>[^|]+) \| (?P<api>[^|]+) \| ?(?P<comment>.*?) *\|$")
 _SPAN = re.compile(r"(?P<domain>ai\.onnx|com\.microsoft)\((?P<spans>[^)]*)\)")
 
@@ -239,7 +241,7 @@ def _places(op: str, function: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         operands = ("inputs" if "inputs" in function else "input",)
     yield from ((f"in[{i}]", operand) for i, operand in enumerate(operands) if operand)
     out = next((name for name in ("output", "outputs", "output0") if name in function), None)
-    if out is not None:
+    if out is not None and op in OWN_OUTPUT:
         yield "out[0]", out
 
 
@@ -253,14 +255,13 @@ def of_litert(entry: Entry, limits: Mapping[str, Any]) -> list[str]:
     out: list[str] = []
     for place, types, ranks in checked(entry, limits):
         side, index = ("input" if place.startswith("in") else "output"), place[-2]
-        always = place == "in[0]" or (place == "out[0]" and entry.op not in SKIPPED_OUTPUT)
-        there = "" if always else f"not exists({place}) or "
+        there = "" if place in ("in[0]", "out[0]") else f"not exists({place}) or "
         listed = ", ".join(f"'{one}'" for one in types)
         out += ["[[op.limit]]", f'id = "litert-type-{side}-{index}"', "when = \"env.backend == 'tflite'\""]
         out += [f'require = "{there}{place}.dtype in [{listed}]"', 'otherwise = "fallback"']
         out += [f'say = "with LiteRT {side} {index} must be {cpu_importer._listed(types)}"', 'source = ["limits"]']
         out += ['help = "cast to float32 or int32 before it"'] if side == "input" else []
-        if ranks is not None:
+        if ranks is not None and ranks != EVERY_RANK:
             out += ["[[op.limit]]", f'id = "litert-rank-{side}-{index}"', "when = \"env.backend == 'tflite'\""]
             out += [f'require = "{there}{place}.rank in {ranks[0]}..{ranks[1]}"', 'otherwise = "fallback"']
             wanted = f"{ranks[0]} to {ranks[1]}" if ranks[0] != ranks[1] else str(ranks[0])

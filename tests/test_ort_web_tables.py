@@ -146,6 +146,9 @@ def session(verdict: str, failure: str = "") -> ort_placement.Session:
     return ort_placement.Session(made=True, log=[line], failure=failure)
 
 
+UNMADE = ort_placement.Session(made=False, failure="ERROR_CODE: 9, Could not find an implementation")
+
+
 @pytest.mark.parametrize(
     ("on_gpu", "on_cpu", "expected"),
     [
@@ -158,8 +161,14 @@ def session(verdict: str, failure: str = "") -> ort_placement.Session:
         (session("WebGpu", "index out of range"), session("CPU", "index out of range"), "supported"),
         (session("WebGpu", "not supported yet"), session("CPU", "Unsupported pooling size"), "rejected"),
         (session("WebGpu", "not implemented for webgpu"), session("CPU", "not implemented for CPU"), "rejected"),
+        (session("WebGpu", "channels must be 320"), UNMADE, "rejected"),
+        (
+            session("WebGpu", "no such value"),
+            ort_placement.Session(made=False, failure="no answer in 60 s"),
+            "inconclusive",
+        ),
         (session("WebGpu", "Program Elu requires f16 but"), session("CPU"), "inconclusive"),
-        (ort_placement.Session(made=False, failure="ERROR_CODE: 9, Could not find"), session("CPU"), "rejected"),
+        (UNMADE, session("CPU"), "rejected"),
         (ort_placement.Session(made=False, failure="no answer in 60 s"), session("CPU"), "inconclusive"),
         (ort_placement.Session(made=False, failure="INVALID_GRAPH"), session("CPU"), "invalid"),
     ],
@@ -191,23 +200,36 @@ def test_a_run_that_may_hang_on_open_sizes_is_no_answer(
     assert ort_placement.judged(content, make)[0] == expected
 
 
+def chained() -> bytes:
+    """A Relu named Relu_1 behind one that is named Relu."""
+    value: Spec = {"n": "x", "t": "float32", "s": [2]}
+    middle: Spec = {"n": "m", "t": "float32", "s": [2]}
+    before = {"op": "Relu", "name": "Relu", "i": [value], "o": [middle]}
+    spec: Spec = {"op": "Relu", "name": "Relu_1", "opset": 17, "i": [middle], "o": [{"t": "float32", "s": [2]}]}
+    return onnx_probe.write(spec | {"before": [before]})
+
+
 @pytest.mark.parametrize(
     ("named", "expected"), [("[Relu_1_part] no", "rejected"), ("[Relu] no", "inconclusive"), ("no", "rejected")]
 )
 def test_what_a_node_before_it_is_refused_for_is_no_answer(named: str, expected: str) -> None:
-    value: Spec = {"n": "x", "t": "float32", "s": [2]}
-    middle: Spec = {"n": "m", "t": "float32", "s": [2]}
-    before = {"op": "Relu", "name": "Relu", "i": [value], "o": [middle]}
-    spec: Spec = {
-        "op": "Relu",
-        "name": "Relu_1",
-        "opset": 17,
-        "i": [middle],
-        "o": [{"t": "float32", "s": [2]}],
-        "before": [before],
-    }
     told = ort_placement.Session(made=False, failure=f"Failed to execute 'relu' on 'MLGraphBuilder': {named}")
-    assert ort_placement.judged(onnx_probe.write(spec), lambda *_: told, at=1)[0] == expected
+    assert ort_placement.judged(chained(), lambda *_: told, at=1)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ('[WebGPU] Kernel "[Relu] Relu" failed. Error: no', "inconclusive"),
+        ('[WebGPU] Kernel "[Relu] Relu_1_token_2" failed. Error: no', "rejected"),
+        ("Non-zero status code returned while running Relu node. Name:'Relu' Status Message: no", "inconclusive"),
+        ("Non-zero status code returned while running Relu node. Name:'Relu_1' Status Message: no", "rejected"),
+        ("no", "rejected"),
+    ],
+)
+def test_a_node_before_it_that_fails_in_the_run_says_nothing_of_it(told: str, expected: str) -> None:
+    made = [session("WebGpu", told), session("CPU")]
+    assert ort_placement.judged(chained(), lambda _, __, cpu: made[cpu], at=1)[0] == expected
 
 
 @pytest.mark.parametrize(("shape", "expected"), [(["n", 3, 5, 4], True), ([1, 3, "h", 4], False), (None, False)])

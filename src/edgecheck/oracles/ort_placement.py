@@ -2,9 +2,10 @@
 
 An operator is `supported` where all of it is placed on WebGPU (or WebNN) and a run with made-up values succeeds,
 `fallback` where it is placed on the CPU, `rejected` where no session can be made, or the run fails although the CPU
-alone can run it with the same values or fails whatever they are, or the CPU's kernel fails whatever the values are.
-Where the CPU fails too for another reason the values are at fault, and placement alone decides. Where sizes are open,
-and a run fails with some and succeeds with others, or the CPU cannot be asked, there is no answer.
+alone can run it with the same values, has no kernel of it or fails whatever they are, or the CPU's kernel fails
+whatever the values are. Where the CPU fails too for another reason the values are at fault, and placement alone
+decides. Where sizes are open, and a run fails with some and succeeds with others, or fails on the CPU too, or the CPU
+cannot be asked, there is no answer.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _INVALID = re.compile(
 _ADAPTER = re.compile(r"requires f16|shader-f16|Failed to get (GPU|a WebGPU) adapter|no available backend|Vulkan", re.I)
 #: WebNN computed the operator beforehand (a Shape), so that the cut graph has no input left: it says nothing of it.
 _FOLDED = re.compile(r"The number \(\d+\) of MLTensor\(s\) doesn't match the expectation \(0\)")
+#: What a failed run says of the node: WebGPU's kernels in JavaScript, and all others.
+_RAN = re.compile(r"Kernel \"\[\w+\] (?P<javascript>[^\"]*)\" failed|while running \w+ node\. Name:'(?P<native>[^']*)'")
 _GONE = re.compile(
     r"no answer in|killed by|Failed to construct locale|aborted|unreachable|memory access|out of memory"
     r"|device (was )?lost|called recursively",
@@ -114,11 +117,14 @@ def judged(content: bytes, make: Maker, *, at: int = 0, accelerated: bool = True
         return "rejected", f"{reason}, where every run fails: {_short(told)}"
     if not told or verdict != "supported" or _FOLDED.search(told):
         return verdict, reason
-    if _GONE.search(told) or _ADAPTER.search(told):
+    if _GONE.search(told) or _ADAPTER.search(told) or _ran(told) in others:
         return "inconclusive", f"placed, fails when it runs: {_short(told)}"
     control = make(content, values, True) if accelerated else session
-    if control.failure and not onnx_feeds.refused_in_every_run(model, control.failure):
-        return verdict, f"{reason}; not executed: {_short(control.failure)}"
+    if not control.made and _GONE.search(control.failure):
+        return "inconclusive", f"placed, fails when it runs: {_short(told)}"
+    if control.made and control.failure and not onnx_feeds.refused_in_every_run(model, control.failure):
+        undecided = accelerated and onnx_feeds.open_sizes(model)
+        return "inconclusive" if undecided else verdict, f"{reason}; not executed: {_short(control.failure)}"
     if onnx_feeds.open_sizes(model) and (not control.made or _runs_resized(model, content, make)):
         return "inconclusive", f"placed; whether it runs may hang on its open sizes: {_short(told)}"
     return "rejected", f"placed, fails when it runs: {_short(told)}"
@@ -128,6 +134,12 @@ def _runs_resized(model: Model, content: bytes, make: Maker) -> bool:
     """Whether it runs with another size for each that is open."""
     values = onnx_feeds.values(model, size=onnx_feeds.OTHER)
     return values is not None and not make(content, values, False).failure
+
+
+def _ran(failure: str) -> str:
+    """The node that failed in a run; "" where the message names none."""
+    found = _RAN.search(failure)
+    return re.sub(r"_token_\d+$", "", found["javascript"] or found["native"] or "") if found else ""
 
 
 def _named(failure: str, names: Sequence[str]) -> str:
