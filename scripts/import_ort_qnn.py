@@ -30,7 +30,7 @@ ONE = (
     "ReduceProd", "ReduceSum", "Relu", "Gelu", "com.microsoft::Gelu", "Elu", "Erf", "HardSigmoid", "HardSwish",
     "Sigmoid", "Slice", "LogSoftmax", "Softmax", "Sqrt", "Atan", "Asin", "Sin", "Cos", "Sign", "Tanh", "Exp", "Log",
     "LRN", "Ceil", "Floor", "Round", "Abs", "Neg", "DepthToSpace", "SpaceToDepth", "LpNormalization", "Clip", "Split",
-    "Pad", "CumSum", "ReduceLogSumExp",
+    "Pad", "CumSum", "ReduceLogSumExp", "ReduceL2", "Softplus",
 )  # fmt: skip
 TWO_ALIKE = ("Add", "Div", "Mul", "Pow", "Sub", "PRelu", "GridSample", "ScatterElements", "Concat", "Max", "Min")
 ALL = ("Conv", "ConvTranspose", "MatMul", "InstanceNormalization", "LayerNormalization", "RMSNormalization")
@@ -270,6 +270,13 @@ WITH_MAKER = (
 )
 #: As seen from a Relu or Clip that is needless before its QuantizeLinear.
 AS_CLIP = joined(CLIPPED, "s in [made_from(y)]; c in [y.producer]; z in [out[0]]; y in [in[0]]")
+#: Before a QuantizeLinear: what ONNX Runtime gives no shape to, as a function of ONNX that it does not look into, or
+#: as its size is computed.
+UNKNOWN_SHAPE = (
+    "in[0].producer == 'MeanVarianceNormalization' "
+    "or in[0].producer == 'TopK' and not all(const(t) for t in made_from(in[0])[1:]) "
+    "or in[0].producer == 'ConstantOfShape' and not all(const(t) for t in made_from(in[0]))"
+)
 ALONE = ["builders:simple_op_builder.cc:ExplicitOpCheck", "measured"]
 SELECTED = ["selectors:GetOrtQDQSelection", "selectors:CreateSelectors", "measured"]
 
@@ -285,6 +292,10 @@ def quantisation(domain: str) -> Iterator[tuple[str, str]]:
                   say="at a graph output it stays on the CPU (offload_graph_io_quantization)"),
             *with_neighbour("reader", reader, WITH_READER, "reader_verdict(out[0])", "what reads it is not taken"),
             *by_itself(f"{read} and not {WITH_READER}", "in[0].dtype", "in[0].rank"),
+            limit(id="alone-int16-5-d", of="supported", when=f"in[0].dtype == 'int16' and in[0].rank == 5 and not {WITH_READER}",
+                  require="in[0].shape[2] * in[0].shape[3] * in[0].shape[4] <= 1024", otherwise="rejected", source=["measured"],
+                  say="alone int16 of 5 dimensions, 13 x 9 x 9 or more in the last three, is taken, and then not compiled; which larger ones are hangs on all of them",
+                  help="quantise as uint16, or fold dimensions with a Reshape before it"),
             limit(id="types", otherwise="fallback", say="from 4, 8, 16 or 32-bit integers to float32",
                   require="in[0].dtype in ['uint8', 'int8', 'uint16', 'int16', 'int32', 'int4', 'uint4'] "
                   "and out[0].dtype == 'float32'", source=["measured"]),
@@ -297,6 +308,8 @@ def quantisation(domain: str) -> Iterator[tuple[str, str]]:
         [
             limit(id="not-at-the-start", require=made, otherwise="fallback", source=ALONE,
                   say="at a graph input it stays on the CPU (offload_graph_io_quantization)"),
+            limit(id="known-shape", require=f"not ({UNKNOWN_SHAPE})", otherwise="fallback", source=["measured"],
+                  say="ONNX Runtime does not know the shape that it gets, and the provider takes none without"),
             *with_neighbour("maker", maker, WITH_MAKER, "maker_verdict(in[0])", "what makes its input is not taken"),
             *by_itself(f"{made} and not {WITH_MAKER}", "out[0].dtype", "in[0].rank"),
             limit(id="types", otherwise="fallback", say="from float32 to 4, 8 or 16-bit integers", source=["measured"],
@@ -324,11 +337,11 @@ def by_itself(when: str, dtype: str, rank: str) -> Iterator[str]:
 
 
 def with_its_maker() -> str:
-    """A Relu or Clip that is joined with what makes its input."""
-    when = f"in[0].producer != '' and any(u.name == in[0].name for u in [unclipped(out[0])]) and {AS_CLIP}"
-    text = "".join(
-        with_neighbour("maker", when, when, "maker_verdict(in[0])", "the operator that it is joined with is not taken")
-    )
+    """A Relu or Clip that is needless behind what reads a DequantizeLinear, and one that is joined with it."""
+    needless = "in[0].producer != '' and any(u.name == in[0].name for u in [unclipped(out[0])])"
+    there = f"{needless} and any(t.producer in {DEQUANTISE} for t in made_from(in[0]))"
+    say = "the operator that it is joined with is not taken"
+    text = "".join(with_neighbour("maker", there, f"{needless} and {AS_CLIP}", "maker_verdict(in[0])", say))
     return text.replace("[[op.limit]]", '[[op_limit]]\nops = ["Clip", "Relu"]')
 
 
