@@ -50,6 +50,15 @@ MIXED = (
     "(any(t.producer != 'DequantizeLinear' and not computed(t) for t in inputs) and (any(t.producer == 'DequantizeLinear' and not computed(t) for t in inputs)"
     " or (out[0].consumers != [] and all(c == 'QuantizeLinear' for c in out[0].consumers))))"
 )
+#: Floats, not constant, divided by what a DequantizeLinear makes.
+BY_BYTES = "(in[0].producer != 'DequantizeLinear' and in[1].producer == 'DequantizeLinear' and all(not computed(t) for t in inputs))"
+#: A constant that a DequantizeLinear makes, and floats beside it.
+BYTES_KEPT = cpu(
+    "quantised-constant",
+    "out[0].rank == 4 or not any(t.producer == 'DequantizeLinear' and computed(t) for t in inputs) or all(computed(t) or t.producer == 'DequantizeLinear' for t in inputs)",
+    "floats beside a quantised constant are computed on the CPU unless the result is an image",
+    "leave the constant in floats",
+)
 
 
 def mixed(shapes: str, say: str) -> Limit:
@@ -85,7 +94,7 @@ BATCH = cpu("constant-batch", "out[0].rank != 4 or out[0].shape[0] == 1 or all(n
              "a constant of several whole images and a tensor of one run on the CPU")  # fmt: skip
 SUMS = (
     cpu("float", f"dtype(in[0]) in {FLOAT[:-1]}, 'int8'] or dtype(in[0]) == 'int32'", "int64 and other integers run on the CPU (without quantisation)"),
-    NOT_SCALAR, FIVE, BATCH, BEFORE_BLOCKS,
+    NOT_SCALAR, FIVE, BATCH, BEFORE_BLOCKS, BYTES_KEPT,
     mixed("t.rank == out[0].rank == 4", "floats beside 8-bit integers run on the CPU but where all are images"),
 )  # fmt: skip
 #: Elements that are stored together: 16 bytes of the channels (float32 is built as float16, and what is quantised stays).
