@@ -33,6 +33,7 @@ GONE: Sequence[tuple[str, frozenset[str]]] = (
     ("kernel-not-empty", frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})),
     ("kernel-consistent", frozenset({"TRANSPOSE_CONV"})),
     ("kernel-output-shape", frozenset({"SLICE"})),
+    ("kernel-dilation", frozenset({"CONV_3D"})),
     ("opaque-built", frozenset({"STABLEHLO_COMPOSITE"})),
 )
 
