@@ -43,7 +43,7 @@ OPERANDS: dict[str, tuple[str, ...]] = {
 RESHAPED = ("Conv", "ConvTranspose", "InstanceNormalization")
 #: Operators that become several functions, of which each must take the type of input 0.
 DECOMPOSED = (
-    "DepthToSpace", "Einsum", "LRN", "LpNormalization", "SimplifiedLayerNormalization",
+    "DepthToSpace", "LRN", "LpNormalization", "SimplifiedLayerNormalization",
     "com.microsoft::SkipLayerNormalization", "com.microsoft::SkipSimplifiedLayerNormalization",
 )  # fmt: skip
 #: Operators that are held against the first of their functions alone.

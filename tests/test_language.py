@@ -89,6 +89,16 @@ X, DYNAMIC, NO_RANK = tensor(), tensor(shape=(1, None, 8, 3)), tensor(shape=None
             "[lone_sums(e) for e in ['bij,bjk->bik', '...ij->...j', 'ij,k->', 'ij,jk', 'ii->i']] == [0, 1, 3, 0, -1]",
             True,
         ),
+        (
+            "[einsum_kind(e) for e in ['ij->ij', 'ji', 'ijk->kij', 'ij->i', 'ii->i', 'ijj->ij', 'iij->ij', 'ii', 'iji->ij']]"
+            " == ['identity', 'transpose', 'transpose', 'sum', 'diagonal', 'diagonal', 'inner diagonal', 'inner diagonal', '']",
+            True,
+        ),
+        (
+            "[einsum_kind(e) for e in ['ij,ij->ij', 'ij, jk', 'i,j->ij', 'bij,bik->jk', '...ij->...ji', 'ij,jk,kl->il']]"
+            " == ['product', 'pairwise', 'pairwise', 'flattened', '', '']",
+            True,
+        ),
         ("canonical('bhid, bhjd -> bhij') == 'abcd,abed->abce' and canonical('...ij->...j') == '...ab->...b'", True),
     ],
 )

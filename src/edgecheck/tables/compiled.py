@@ -139,7 +139,7 @@ def _ops(document: Mapping[str, Any], where: str, sources: Mapping[str, Any]) ->
 _NEAR = frozenset({
     "const", "dtype", "rank", "size", "shape", "shape1", "shape4", "static", "quantized", "per_channel", "sparse",
     "variable", "broadcast", "same", "pow2", "len", "whole", "min", "max", "sum", "prod", "abs", "round", "floor",
-    "ceil", "log2", "all", "any", "exists", "known", "written", "canonical", "lone_sums",
+    "ceil", "log2", "all", "any", "exists", "known", "written", "canonical", "lone_sums", "einsum_kind",
 })  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgecheck.model.clips import needless
 from edgecheck.model.formats.mapped import RawData
 from edgecheck.model.graph import Node, Tensor
-from edgecheck.tables.equations import canonical, lone_sums
+from edgecheck.tables.equations import canonical, kind, lone_sums
 from edgecheck.tables.scope import LARGEST_VALUE, Edges, Scope, Unknown, tensor_field
 
 if TYPE_CHECKING:
@@ -393,4 +393,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ceil": lambda _, n: math.ceil(n), "log2": lambda _, n: math.log2(n),
     "all": lambda _, *v: all(v), "any": lambda _, *v: any(v),
     "canonical": lambda _, text: canonical(text), "lone_sums": lambda _, text: lone_sums(text),
+    "einsum_kind": lambda _, text: kind(text),
 }  # fmt: skip

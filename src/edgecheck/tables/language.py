@@ -93,6 +93,7 @@ PLAIN_FUNCTIONS = frozenset(
         "prod",
         "canonical",
         "lone_sums",
+        "einsum_kind",
     }
 )
 FUNCTIONS = TENSOR_FUNCTIONS | PLAIN_FUNCTIONS
