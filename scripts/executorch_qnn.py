@@ -55,6 +55,8 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "aten.rnn_relu_cell.default": ("aten.linear.default", ADD, "aten.relu.default"),
     "aten.rnn_relu.input": ("aten.linear.default", "aten.cat.default", ADD, "aten.relu.default"),
     "aten.max_pool2d.default": ("aten.max_pool2d_with_indices.default",), "aten.linalg_vector_norm.default": (POW, "aten.sum.dim_IntList"),
+    "aten.mv.default": (MUL, "aten.sum.dim_IntList"), "aten.index_add.default": ("aten.index_put.default",),
+    "aten.argsort.default": ("aten.sort.default",), "aten.max_pool3d.default": (VIEW, COPY),
     "aten.threshold.default": ("aten.le.Tensor", WHERE), "aten.roll.default": ("aten.slice_copy.Tensor", "aten.cat.default"),
 }  # fmt: skip
 
@@ -83,6 +85,8 @@ FLOATS = ("float32", "float16", "float64")
 INTS = ("int32", "int64")
 ARITHMETIC = (*FLOATS, *INTS)
 MOVES = (*FLOATS, *INTS, "bool", "uint8")
+#: What the portable kernels do not have either.
+NO_KERNEL_ELSE = ("aten.sort.default",)
 #: Of four dimensions at most.
 FOUR = (
     "atan", "cos", "sin", "floor", "ceil", "log", "round", "hardswish", "neg", "hardsigmoid", "sqrt", "tanh", "elu", "asin", "cumsum",
@@ -98,6 +102,7 @@ TYPES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("clamp", "amax", "max", "argmax", "argmin", "topk", "sort", "index", "index_select", "embedding", "gather", "scatter"): ARITHMETIC,
     ("view_copy", "permute_copy", "slice_copy", "select_copy", "cat", "split_with_sizes_copy", "stack", "squeeze_copy",
      "unsqueeze_copy", "select", "squeeze", "split_with_sizes", "copy", "full", "full_like", "arange", "scalar_tensor", "flip", "_to_copy", "_to_dim_order_copy"): MOVES,
+    ("index_put",): ARITHMETIC,
     ("expand_copy", "repeat"): (*FLOATS, *INTS, "bool"),
     ("logical_not", "logical_and", "bitwise_and", "bitwise_or", "bitwise_xor"): ("bool",),
 }  # fmt: skip
@@ -202,7 +207,7 @@ ALONE = limit(
     "compute it before the export",
 )  # fmt: skip
 UNREAD = limit(
-    "input-is-read", 'in[0].producer != "" or len(in[0].consumers) > 1', "an input of the program that is only looked at is no input of the part, and nothing is lowered", "op_full_like.py", "rejected",
+    "input-is-read", 'len(in[0].consumers) > 1 or len(out[0].consumers) > 0', "like a tensor that nothing else reads, and read by nothing, it is a part without an input: nothing is lowered", "op_full_like.py", "rejected",
     "make the tensor before the export",
 )  # fmt: skip
 #: What makes a tensor of nothing.
@@ -213,6 +218,14 @@ MADE = (
 OF_FILE: dict[str, tuple[Limit, ...]] = {
     **dict.fromkeys(MADE, (ALONE,)),
     **dict.fromkeys((f"aten.{name}_like.default" for name in ("zeros", "ones", "full")), (UNREAD,)),
+    "aten.scaled_dot_product_attention.default": (
+        limit("causal-alone", 'not attr.is_causal or any(t.producer != "" for t in inputs) or len(out[0].consumers) > 0', "a program of it alone has its mask in a part without an input, which is not compiled", "op_full.py", "rejected", "give the mask as an input"),
+    ),
+    "aten.max_pool3d.default": (
+        limit("volumes", "in[0].rank == 5", "it takes a batch of volumes", "op_max_pool2d.py", "rejected", "unsqueeze first"),
+        limit("no-ceil", "not attr.ceil_mode", "at ceil_mode a pass raises, and nothing is lowered", "op_max_pool2d.py", "rejected", "pad the volume first"),
+        limit("dilation", "all(d == 1 for d in attr.dilation)", "the pass that makes two poolings of it leaves the dilation out", "op_max_pool2d.py", "rejected"),
+    ),
     "aten.im2col.default": (BLOCKS,), "aten.col2im.default": (BLOCKS,),
     "aten.pad.default": (
         limit("circular", 'attr.mode != "circular"', "circular padding is put together of copies, one of which stays on the CPU", "op_copy.py", help="pad with a constant, or by reflection"),
@@ -224,10 +237,11 @@ OF_EDGE: dict[str, tuple[Limit, ...]] = {
         limit("float32-weights", 'all(t.dtype == "float32" for t in inputs[1:])', "the weights and statistics must be float32: else a builder raises, and nothing is lowered", "op_batch_norm.py:46", "rejected"),
         limit("constant-statistics", f"all(const(t) or t.producer in {_DEQUANTIZE} for t in inputs[1:])", "the weights and statistics must be constants of the program: else a builder raises, and nothing is lowered", "op_batch_norm.py", "rejected", "call .eval() before the export"),
     ),
-    **{f"aten.{name}.default": (limit("one-of-five", "in[0].rank <= 4 or len(attr.dim) == 1", "of five dimensions it is over one at a time", f"op_{name}.py"),) for name in ("amax", "amin")},
+    **{f"aten.{name}.default": (limit("one-of-five", f"in[0].rank <= 4 or len(attr.dim) == 1 or {QUANTISED}", "of five dimensions it is over one at a time", f"op_{name}.py"),) for name in ("amax", "amin")},
     "aten.clamp.default": (limit("same-type", "same(in[0].dtype, out[0].dtype)", "its bounds make no other type", "op_clamp.py", help="write whole numbers as bounds of whole numbers"),),
     "aten.matmul.default": (
         limit("matrices", "in[0].rank >= 2 and in[1].rank >= 2", "both factors have two dimensions or more", "op_matmul.py", help="unsqueeze the vector"),
+        limit("five-dimensions", "in[0].rank <= 4 or not const(in[1]) or in[0].rank == in[1].rank", "five dimensions times a constant of fewer are taken, and then not compiled", "op_matmul.py", "rejected", "use a Linear"),
     ),
     "aten.permute_copy.default": (
         limit("whole-numbers", 'in[0].rank <= 4 or in[0].dtype not in ["int32", "int64", "uint8"]', "whole numbers of five dimensions are not moved", "op_transpose.py"),
@@ -258,6 +272,7 @@ OF_EDGE: dict[str, tuple[Limit, ...]] = {
     ),
     "aten.scatter_add.default": (limit("quantised", QUANTISED, "HTP adds into places in quantised programs only", "op_scatter_elements.py"),),
     "aten.scatter_reduce.two": (limit("quantised", QUANTISED, "HTP adds into places in quantised programs only", "op_scatter_elements.py"),),
+    "aten.grid_sampler_2d.default": (limit("no-bicubic", "attr.interpolation_mode in [0, 1]", "bilinear and nearest only", "op_grid_sampler_2d.py"),),
     "aten.index.Tensor": (limit("one-index", "len(inputs) == 2", "only one index is taken", "op_index.py"),),
 }  # fmt: skip
 
@@ -284,8 +299,25 @@ def qnn(site: Path) -> Backend:
     return Backend(place=place, limits=limits, own=own, becomes=becomes)
 
 
+#: Operators whose positions are whole numbers without an input: the part that is made of them is not compiled.
+NOT_COMPILED = ("aten.linspace.default", "aten.tril.default")
+#: lowered_backend_module.py raises where a delegate owns a buffer whose new value is an output of the program as well.
+NOT_RETURNED = Limit(
+    id="state-not-returned", require="not variable(in[0]) or not of_model(out[0])", otherwise="rejected", source="measured",
+    say="the new value of a buffer is an output of the program as well: then nothing is lowered",
+    help="return something that is computed from it",
+)  # fmt: skip
+
+
 def stopped(rule: Rule) -> Rule:
-    """A rule that sends to the CPU what has parts with builders, with what stops the lowering all the same."""
+    """A rule that sends to the CPU what has parts with builders, with what stops the lowering all the same; of an
+    operator in place, what its buffer stops."""
+    if rule.op in NOT_COMPILED:
+        return replace(
+            rule, verdict="rejected", refusal="its positions are a part without an input, which is not compiled"
+        )
+    if not rule.refusal and rule.op.split(".")[1].endswith("_") and not rule.op.split(".")[1].startswith("_"):
+        return replace(rule, limits=(*rule.limits, NOT_RETURNED))
     if not rule.refusal or rule.verdict != "fallback" or not rule.source.startswith("builders"):
         return rule
     return replace(rule, limits=tuple(replace(one, of="fallback") for one in (BFLOAT16, INT64)))
@@ -295,7 +327,7 @@ def checks(op: str, kept: bool) -> Iterator[Limit]:
     """The limits of an edge operator; of one that is kept whole every refusal stops the lowering."""
     own = () if op in BEFORE_TENSORS else (BFLOAT16,)
     for one in (STATIC, *own, *OF_EDGE.get(op, ()), *limits_of(op)):
-        yield replace(one, otherwise="rejected") if kept else one
+        yield replace(one, otherwise="rejected") if kept or op in NO_KERNEL_ELSE else one
 
 
 #: Refused by its type before a tensor is made of it.

@@ -47,10 +47,8 @@ MAKERS = (
 OF_ANY = ("aten.matmul.default", "aten.copy_.default")
 #: Why the table says otherwise, on purpose.
 EXPLAINED = {
-    (
-        "executorch-qnn",
-        "s1-tril:0",
-    ): "its positions are alone in a part, which is not compiled; beside other parts it is",
+    ("executorch-qnn", "seed50203-000:4"): "its positions are a part without an input, compiled beside many others",
+    ("executorch-qnn", "c0:23"): "its mask is a part without an input, compiled beside many others",
     (
         "executorch-xnnpack",
         "k1-mmgrad:1",
@@ -92,10 +90,12 @@ def behind(node: Node, model: Model) -> dict[str, list[str]]:
 
 
 def returned(node: Node, model: Model) -> dict[str, list[int]]:
-    """The places of the outputs that the program returns, where it does not return all of several."""
+    """The places of the outputs that the program returns, where it does not return all of several, nor the new value of
+    a buffer."""
     kept = {id(tensor) for tensor in model.graphs[0].outputs}
     places = [place for place, tensor in enumerate(node.outputs) if id(tensor) in kept]
-    return {"x": places} if 1 < len(node.outputs) != len(places) else {}
+    asked = len(node.outputs) > 1 or any(tensor is not None and tensor.variable for tensor in node.inputs[:1])
+    return {"x": places} if asked and len(node.outputs) != len(places) else {}
 
 
 def measured(paths: dict[str, Path], answers: Iterable[Path], agree: Counter[Any]) -> Iterator[evidence.Row]:
