@@ -180,6 +180,8 @@ def unit(op: str, place: int) -> str:
         alike = "in inputs" if op in ("Concat", "Max", "Min") else "in [in[0], in[1]]"
         alike = "in [in[0], in[2]]" if op == "ScatterElements" else alike
         asked += [f"all(unit_type(t) == unit_type(in[0]) for t {alike})"]
+    if op == "BatchNormalization":
+        asked += ["unit_type(in[1]) != in[1].dtype"]
     if op in COMPARISONS:
         asked += ["unit_type(in[1]) == unit_type(in[0])"]
     if op == "Where":
@@ -274,7 +276,8 @@ AS_CLIP = joined(CLIPPED, "s in [made_from(y)]; c in [y.producer]; z in [out[0]]
 #: as its size is computed.
 UNKNOWN_SHAPE = (
     "in[0].producer == 'MeanVarianceNormalization' "
-    "or in[0].producer == 'TopK' and not all(const(t) for t in made_from(in[0])[1:]) "
+    "or in[0].producer == 'TopK' and any(not const(k) and all(len(t.consumers) == 0 for t in read_into(k)[1:]) "
+    "for k in made_from(in[0])[1:]) "
     "or in[0].producer == 'ConstantOfShape' and not all(const(t) for t in made_from(in[0]))"
 )
 ALONE = ["builders:simple_op_builder.cc:ExplicitOpCheck", "measured"]

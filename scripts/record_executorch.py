@@ -50,6 +50,13 @@ EXPLAINED = {
     ("executorch-qnn", "seed50203-000:4"): "its positions are a part without an input, compiled beside many others",
     ("executorch-qnn", "c0:23"): "its mask is a part without an input, compiled beside many others",
     (
+        "executorch-qnn",
+        "o8-const_sum:0",
+    ): "it reads constants only, and what reads it stays outside: a part without an input",
+    ("executorch-qnn", "o8-zl_far:1"): "what reads it stays outside: it is a part without an input",
+    ("executorch-qnn", "o8-090_rnn_q:6"): "of a quantised program the way back is moved on the CPU",
+    ("executorch-qnn", "o8-087_misc_q:0"): "a pass of ExecuTorch reads a constant before it is there",
+    (
         "executorch-xnnpack",
         "k1-mmgrad:1",
     ): "the matrix is a parameter that wants gradients, which is folded in any order",
