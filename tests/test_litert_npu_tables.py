@@ -75,6 +75,9 @@ def test_a_chip_may_need_another_sdk(face, capsys):
     assert counted(report(capsys, "litert-mediatek", face, "soc=MT6993", "sdk=v9")) == {"supported": 164}
     assert counted(report(capsys, "litert-mediatek", face, "soc=MT6853")) == {"unknown": 164}
     assert counted(report(capsys, "litert-qualcomm", face, "soc=QCS2290")) == {"unknown": 164}
+    assert counted(report(capsys, "litert-qualcomm", face, "soc=SM8250")) == {"rejected": 164}
+    assert counted(report(capsys, "litert-qualcomm", face, "soc=QCM6490"))["fallback"] > 150
+    assert counted(report(capsys, "litert-qualcomm", face, "soc=SM8650")) == {"supported": 164}
 
 
 def gather(batch_dims):
