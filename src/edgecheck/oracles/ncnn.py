@@ -4,7 +4,8 @@ pnnx writes what it cannot convert under its own name, and ends with 0; `Net.loa
 exist. Neither runs anything. ncnn has no second device: what does not load is `rejected`. A model that loads as it is
 is taken whole; only another is cut. A recurrent layer is asked about with the Squeeze, or the Transpose and Reshape,
 that alone reads its sequence, an InstanceNormalization between two Reshapes with them: pnnx knows them only so. What is
-made from constants alone is not asked about in a model of several operators: pnnx computes it with ONNX Runtime.
+made from constants alone is not asked about in a model of several operators: pnnx computes it with ONNX Runtime. So is
+what comes from sizes, where only first dimensions are open: pnnx takes them as 1 (load_onnx.cpp).
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from edgecheck.lifetime import end_with_parent
 from edgecheck.model import formats
-from edgecheck.oracles import isolated, onnx_alone, onnx_cut
+from edgecheck.model.formats.onnx_sizes import with_known_sizes
+from edgecheck.model.graph import Node
+from edgecheck.oracles import Answer, isolated, onnx_alone, onnx_cut
 
 NAME = "ncnn"
 ENVIRONMENT = "ncnn"
@@ -116,4 +121,34 @@ def _loaded(folder: str) -> int:
     return int(net.load_param(f"{folder}/m.ncnn.param") or net.load_model(f"{folder}/m.ncnn.bin"))
 
 
-verdicts = onnx_alone.asking(_judged, _loads, patterns=_BEHIND, before=_BEFORE, names=False, folds=True)
+_asked = onnx_alone.asking(_judged, _loads, patterns=_BEHIND, before=_BEFORE, names=False, folds=True)
+
+
+def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answer]:
+    """An answer for each operator of the file; what an open batch of one alone decides is not asked about either."""
+    read = formats.read(model)
+    found = _asked(model, target, settings)
+    known = with_known_sizes(read)
+    if len(found) < 2 or not known.metadata["static_inputs"] or read.metadata["static_inputs"]:
+        return found
+    around = onnx_cut.Neighbours(known)
+    return [
+        replace(one, verdict="inconclusive", reason="it, or what it reads, is computed beforehand")
+        if one.verdict == "rejected" and (_early(node, around) or _settled(whole, node))
+        else one
+        for one, whole, node in zip(found, read.nodes, known.nodes, strict=True)
+    ]
+
+
+def _early(node: Node, around: onnx_cut.Neighbours) -> bool:
+    """Whether what the node makes is a constant, or made from constants, once the batch is known."""
+    made = node.outputs[0] if node.outputs else None
+    if made is None or id(made) in around.results or not node.inputs:
+        return False
+    return made.const or bool(around.folded(made))
+
+
+def _settled(node: Node, known: Node) -> bool:
+    """Whether it reads a constant that the file does not hold: cut out alone, it lacks it."""
+    pairs = zip(node.inputs, known.inputs, strict=True)
+    return any(b is not None and b.const and not (a is not None and a.const) for a, b in pairs)
