@@ -184,3 +184,17 @@ def test_pieces_that_are_alike_are_the_same_file_without_their_names():
     named, plain = ([one.content for one in onnx_cut.pieces(model, names=names)] for names in (True, False))
     assert named[0] != named[1]
     assert plain[0] == plain[1]
+
+
+def test_a_dynamic_quantisation_belongs_to_no_operator():
+    """Its name ends like QuantizeLinear's, but an engine takes no operator together with it."""
+    made = {"t": "float32", "s": [1, 4], "n": "y"}
+    dynamic = {"op": "DynamicQuantizeLinear", "i": [made]}
+    dynamic["o"] = [
+        {"t": t, "s": s, "n": n} for n, t, s in (("q", "uint8", [1, 4]), ("s", "float32", []), ("z", "uint8", []))
+    ]
+    spec = {"op": "Relu", "i": [{"t": "float32", "s": [1, 4], "n": "x"}], "o": [made], "after": [dynamic], "opset": 20}
+    model = onnx_probe.read(spec)
+    around = onnx_cut.Neighbours(model)
+    pieces = [onnx_cut.describe(node, around) for node in model.nodes]
+    assert [{"before", "after"} & set(piece or ()) for piece in pieces] == [set(), set()]

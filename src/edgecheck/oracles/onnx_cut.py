@@ -86,6 +86,11 @@ def _renamed(value: Any, known: dict[str, str]) -> Any:
     return [_renamed(one, known) for one in value] if isinstance(value, list) else value
 
 
+def _kind(node: Node) -> str:
+    """The operator's name without its domain: com.microsoft has a QuantizeLinear of its own."""
+    return node.op.rpartition("::")[2]
+
+
 class Neighbours:
     """Who makes and who reads a tensor of the model."""
 
@@ -122,9 +127,9 @@ class Neighbours:
     def quantized(self, node: Node) -> tuple[list[Node], list[Node]]:
         """The DequantizeLinear before and the QuantizeLinear behind a node."""
         makers = [self.maker.get(id(t)) for t in node.inputs if t is not None and not t.const]
-        before = [one for one in makers if one is not None and one.op.endswith(_TO_REAL)]
+        before = [one for one in makers if one is not None and _kind(one) == _TO_REAL]
         readers = [self.readers[id(t)] for t in node.outputs if t is not None and id(t) in self.readers]
-        behind = [each[0] for each in readers if all(one.op.endswith(_TO_QUANTIZED) for one in each)]
+        behind = [each[0] for each in readers if all(_kind(one) == _TO_QUANTIZED for one in each)]
         return list(dict.fromkeys(before)), behind if len(behind) == len(readers) else []
 
     def pattern(self, node: Node) -> list[Node]:
@@ -160,12 +165,12 @@ class Neighbours:
 
     def unit(self, node: Node) -> Node:
         """The operator that a QuantizeLinear or DequantizeLinear belongs to; the node itself elsewhere."""
-        if node.op.endswith(_TO_QUANTIZED) and node.inputs and node.inputs[0] is not None:
+        if _kind(node) == _TO_QUANTIZED and node.inputs and node.inputs[0] is not None:
             maker = self.maker.get(id(node.inputs[0]))
             return maker if maker is not None and node in self.quantized(maker)[1] else node
-        if node.op.endswith(_TO_REAL) and node.outputs and node.outputs[0] is not None:
+        if _kind(node) == _TO_REAL and node.outputs and node.outputs[0] is not None:
             readers = self.readers.get(id(node.outputs[0]), [])
-            return readers[0] if readers and not readers[0].op.endswith(_TO_QUANTIZED) else node
+            return readers[0] if readers and _kind(readers[0]) != _TO_QUANTIZED else node
         return node
 
 

@@ -94,7 +94,6 @@ class _Units(Neighbours):
     def quantized(self, node: Node) -> tuple[list[Node], list[Node]]:
         """The DequantizeLinear before; behind the QuantizeLinear, and the needless Relu or Clip between."""
         before, behind = super().quantized(node)
-        behind = [] if any(one.op == _DYNAMIC for one in behind) else behind
         clip = self._only_reader(node) if before and not behind else None
         if clip is None or clip.op not in ("Relu", "Clip") or clip.inputs[0] is not node.outputs[0]:
             return before, behind
@@ -103,8 +102,6 @@ class _Units(Neighbours):
 
     def unit(self, node: Node) -> Node:
         """The operator that a QuantizeLinear, a DequantizeLinear, a needless Relu or Clip belongs to."""
-        if node.op == _DYNAMIC:
-            return node
         clip = self.maker.get(id(node.inputs[0])) if node.op == _Q and node.inputs else node
         maker = None if clip is None or not clip.inputs else self.maker.get(id(clip.inputs[0]))
         return maker if maker is not None and clip in self.quantized(maker)[1] else super().unit(node)
