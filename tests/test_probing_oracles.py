@@ -48,13 +48,19 @@ def test_every_oracle_answers_a_sample_as_it_did(oracle, target, tmp_path: Path)
 @pytest.mark.slow
 def test_qualcomms_compiler_answers_a_sample_of_calls_as_it_did(tmp_path: Path):
     described = [(row, evidence.described(row) or {}) for row in evidence.of_target("executorch-qnn")]
-    rows = [row for row, spec in described if not spec.get("p") and spec.get("x") != []]
+    rows = [row for row, spec in described if not {"p", "x"} & spec.keys() and alike_alone(row, spec)]
     sample = random.Random(20261121).sample(rows, 8)
     specs = [{"op": row["op"], **(evidence.described(row) or {})} for row in sample]
     paths = [path for path in making.write(specs, "executorch", tmp_path) if path]
     witness = asking.witness("executorch", "executorch-qnn")
     outcomes = ask("executorch", witness.python, paths, "executorch-qnn", seconds_each=300)
     assert [one.answers[0].verdict for one in outcomes] == [row["verdict"] for row in sample]
+
+
+def alike_alone(row: evidence.Row, spec: evidence.Row) -> bool:
+    """Whether nothing hangs on what reads the call: a probe returns what it makes, and nothing reads it."""
+    unread = {**row, "model": {**spec, "r": [[] for _ in spec["r"]]}}
+    return replay.judged(unread, bundle.load("executorch-qnn")).verdict == row["verdict"]
 
 
 @pytest.mark.export
