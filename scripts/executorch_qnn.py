@@ -207,7 +207,7 @@ ALONE = limit(
     "compute it before the export",
 )  # fmt: skip
 UNREAD = limit(
-    "input-is-read", 'len(in[0].consumers) > 1 or len(out[0].consumers) > 0', "like a tensor that nothing else reads, and read by nothing, it is a part without an input: nothing is lowered", "op_full_like.py", "rejected",
+    "input-is-read", 'len(in[0].consumers) > 1 or (len(out[0].consumers) > 0 and readers_supported(out[0]))', "like a tensor that nothing else reads, and read by nothing on the NPU, it is a part without an input: nothing is lowered", "op_full_like.py", "rejected",
     "make the tensor before the export",
 )  # fmt: skip
 #: What makes a tensor of nothing.
@@ -299,8 +299,12 @@ def qnn(site: Path) -> Backend:
     return Backend(place=place, limits=limits, own=own, becomes=becomes)
 
 
-#: Operators whose positions are whole numbers without an input: the part that is made of them is not compiled.
-NOT_COMPILED = ("aten.linspace.default", "aten.tril.default")
+_POSITIONS = "its positions are a part without an input, which is not compiled"
+#: Operators with which nothing is lowered, and why.
+NOT_COMPILED = {
+    "aten.linspace.default": _POSITIONS, "aten.tril.default": _POSITIONS,
+    "aten.cross.default": "a pass reads its constant before that is there, and raises",
+}  # fmt: skip
 #: lowered_backend_module.py raises where a delegate owns a buffer whose new value is an output of the program as well.
 NOT_RETURNED = Limit(
     id="state-not-returned", require="not variable(in[0]) or not of_model(out[0])", otherwise="rejected", source="measured",
@@ -313,9 +317,7 @@ def stopped(rule: Rule) -> Rule:
     """A rule that sends to the CPU what has parts with builders, with what stops the lowering all the same; of an
     operator in place, what its buffer stops."""
     if rule.op in NOT_COMPILED:
-        return replace(
-            rule, verdict="rejected", refusal="its positions are a part without an input, which is not compiled"
-        )
+        return replace(rule, verdict="rejected", refusal=NOT_COMPILED[rule.op])
     if not rule.refusal and rule.op.split(".")[1].endswith("_") and not rule.op.split(".")[1].startswith("_"):
         return replace(rule, limits=(*rule.limits, NOT_RETURNED))
     if not rule.refusal or rule.verdict != "fallback" or not rule.source.startswith("builders"):

@@ -10,6 +10,7 @@ from sys import intern
 from typing import Any
 
 from edgecheck.errors import EdgecheckError
+from edgecheck.model import formats
 from edgecheck.model.fed import with_stored_sizes
 from edgecheck.model.graph import Model, Node
 from edgecheck.results import NodeVerdict, TargetPoint
@@ -99,9 +100,7 @@ def _as_fed(model: Model, target: TargetPoint) -> Model:
     if target.table.stored_sizes:
         return with_stored_sizes(model)
     if target.table.folds_sizes and model.format == "onnx":
-        from edgecheck.model.formats.onnx_sizes import with_known_sizes  # its rules are many: not for every check
-
-        return with_known_sizes(model)
+        return formats.with_known_sizes(model)
     return model
 
 

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from edgecheck.lifetime import end_with_parent
 from edgecheck.model import formats
-from edgecheck.model.formats.onnx_sizes import with_known_sizes
 from edgecheck.model.graph import Node
 from edgecheck.oracles import Answer, isolated, onnx_alone, onnx_cut
 
@@ -128,7 +127,7 @@ def verdicts(model: Path, target: str, settings: Mapping[str, str]) -> list[Answ
     """An answer for each operator of the file; what an open batch of one alone decides is not asked about either."""
     read = formats.read(model)
     found = _asked(model, target, settings)
-    known = with_known_sizes(read)
+    known = formats.with_known_sizes(read)
     if len(found) < 2 or not known.metadata["static_inputs"] or read.metadata["static_inputs"]:
         return found
     around = onnx_cut.Neighbours(known)

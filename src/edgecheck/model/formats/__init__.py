@@ -57,6 +57,12 @@ def read(path: Path) -> Model:
     return model
 
 
+def with_known_sizes(model: Model) -> Model:
+    """An ONNX model as a converter sees it that takes an open batch as one: see `onnx_sizes`."""
+    known: Model = import_module(f"{__name__}.onnx_sizes").with_known_sizes(model)
+    return known
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
