@@ -26,8 +26,8 @@ def tensor(*shape, dtype="float32", **more):
     return {"t": dtype, "s": list(shape), **more}
 
 
-def spec(op, inputs, opset=17, **attributes):
-    return {"op": op, "opset": opset, "a": attributes, "i": inputs, "o": [{"t": "float32"}]}
+def spec(op, inputs, opset=17, made="float32", **attributes):
+    return {"op": op, "opset": opset, "a": attributes, "i": inputs, "o": [{"t": made}]}
 
 
 def ints(*values):
@@ -162,10 +162,10 @@ CASES = {
     ),
     "a constant of two images, one number": (spec("Add", [tensor(1, 8, 4, 4), tensor(2, 8, 4, 4, c={"f": 0.5})]), "supported", "supported", "supported"),
     "one-hot of other types": (
-        spec("OneHot", [tensor(3, dtype="int64"), tensor(dtype="int64", c=[10]), tensor(2, dtype="int32", c=[0, 1])]), "rejected", None, None,
+        spec("OneHot", [tensor(3, dtype="int64"), tensor(dtype="int64", c=[10]), tensor(2, dtype="int32", c=[0, 1])], made="int32"), "rejected", None, None,
     ),
-    "wide integers gathered along the rows": (spec("Gather", [tensor(8, 4, dtype="int64"), *ints([1, 0])], axis=0), "fallback", None, None),
-    "wide integers gathered along the columns": (spec("Gather", [tensor(8, 4, dtype="int64"), *ints([1, 0])], axis=1), "supported", None, None),
+    "wide integers gathered along the rows": (spec("Gather", [tensor(8, 4, dtype="int64"), *ints([1, 0])], made="int64", axis=0), "fallback", None, None),
+    "wide integers gathered along the columns": (spec("Gather", [tensor(8, 4, dtype="int64"), *ints([1, 0])], made="int64", axis=1), "supported", None, None),
     "a power of fewer dimensions": (spec("Pow", [tensor(8, c={"f": 2}), tensor(1, 4, 8)]), "rejected", None, None),
 }  # fmt: skip
 

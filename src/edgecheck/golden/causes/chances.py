@@ -33,7 +33,8 @@ def softmax(x: numpy.ndarray) -> numpy.ndarray:
     """Over the last axis."""
     import numpy as np
 
-    raised = np.exp(x - x.max(-1, keepdims=True))
+    with np.errstate(over="ignore"):  # of numbers that are masked
+        raised = np.exp(x - x.max(-1, keepdims=True))
     found: numpy.ndarray = raised / raised.sum(-1, keepdims=True)
     return found
 
