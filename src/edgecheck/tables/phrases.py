@@ -66,6 +66,7 @@ _PATHS = {
     "before": "the first input of what makes {}", "after": "the first output of what reads {}",
     "made_from": "the inputs of what makes {}", "read_into": "the outputs of what reads {}",
     "siblings": "the inputs of what reads {}", "made_with": "{1} of what makes {0}",
+    "maker_verdict": "the verdict on what makes {}", "reader_verdict": "the verdict on what reads {}",
 }  # fmt: skip
 
 
